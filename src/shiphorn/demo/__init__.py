@@ -1,0 +1,1 @@
+"""A local fleet and a sample application to try shiphorn on."""

@@ -1,0 +1,1 @@
+"""The deploy: `pipeline.py` tells the story, a file a phase does the work."""

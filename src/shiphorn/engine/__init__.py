@@ -1,0 +1,1 @@
+"""Durable execution and fan-out over many hosts; knows nothing of deploys."""

@@ -1,0 +1,102 @@
+"""Every error a person may read, in one tree.
+
+ShiphornError
+├── ConfigError        SH1xx  the config file or an option is wrong; nothing was touched
+├── SourceError        SH2xx  git, the build or the artifact
+├── ConnectError       SH3xx  a host cannot be reached or does not prove who it is
+├── HostError          SH4xx  a host was reached and something on it is not as it must be
+├── Refused            SH5xx  shiphorn says no: a lock, a gate, a fence, a bad request
+├── DeployFailed       SH6xx  a deploy ended without success; hosts and reasons are attached
+└── MissingProgram     SH7xx  a program that shiphorn needs here is not installed
+
+The first digit of a code names the class; codes are never reused. Each error says what
+happened and where (`message`), what to do (`hint`), and carries the facts for `--json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ShiphornError(Exception):
+    """An expected failure. `code` is stable, `message` one sentence, `hint` what to do next."""
+
+    exit_status = 1
+
+    def __init__(
+        self, code: str, message: str, *, hint: str = "", facts: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.facts: dict[str, Any] = dict(facts or {})
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}" + (f" {self.hint}" if self.hint else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """The error as JSON for `--json` and the API: {code, message, hint, facts}."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "facts": self.facts,
+        }
+
+
+class ConfigError(ShiphornError):
+    """The config file, or an option, is wrong. `problems` lists all of them, not the first."""
+
+    exit_status = 2
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        problems: tuple[str, ...] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint, facts=facts)
+        self.problems = problems
+        if problems:
+            self.facts["problems"] = list(problems)
+
+
+class SourceError(ShiphornError):
+    """Git, a build command or the artifact."""
+
+    exit_status = 3
+
+
+class ConnectError(ShiphornError):
+    """A host cannot be reached, or is not who it must be."""
+
+    exit_status = 4
+
+
+class HostError(ShiphornError):
+    """A host was reached, and something on it is not as it must be."""
+
+    exit_status = 4
+
+
+class Refused(ShiphornError):
+    """shiphorn will not do what was asked; nothing was changed."""
+
+    exit_status = 5
+
+
+class DeployFailed(ShiphornError):
+    """A deploy ended without success."""
+
+    exit_status = 6
+
+
+class MissingProgram(ShiphornError):
+    """A program that is needed on this machine is not installed."""
+
+    exit_status = 7

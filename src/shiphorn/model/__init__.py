@@ -1,0 +1,1 @@
+"""The nouns of shiphorn: frozen values, no I/O."""

@@ -1,0 +1,104 @@
+"""A deploy: what was asked, how far it is, and what became of each host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shiphorn.model.target import Selection
+
+
+class Kind(StrEnum):
+    """What a run does to its hosts."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+
+
+class Phase(StrEnum):
+    """The moments of a deploy, in order. A rollback leaves out build and stage."""
+
+    RESOLVE = "resolve"
+    GATES = "gates"
+    LOCK = "lock"
+    DISCOVER = "discover"
+    BUILD = "build"
+    PROBE = "probe"
+    STAGE = "stage"
+    FLIP = "flip"
+    RESTART = "restart"
+    WATCH = "watch"
+    FINISH = "finish"
+
+
+class DeployState(StrEnum):
+    """How a deploy stands. Everything but `running` is final."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Something went wrong; `Deploy.error` says what, each host's state says where it is."""
+    STOPPED = "stopped"
+    """A person asked it to stop before the flip; nothing was flipped."""
+    ABANDONED = "abandoned"
+    """Its process died before the flip, and a later deploy took over."""
+
+
+class HostState(StrEnum):
+    """What a deploy did to one host so far."""
+
+    WAITING = "waiting"
+    PROBED = "probed"
+    STAGED = "staged"
+    ARMED = "armed"
+    FLIPPED = "flipped"
+    RESTARTED = "restarted"
+    DONE = "done"
+    FAILED = "failed"
+    """Failed before its flip: it runs what it ran before."""
+    BROKEN = "broken"
+    """Failed after its flip: it has the new release, but not everything after it worked."""
+    UNKNOWN = "unknown"
+    """Lost at the flip, and not reached again: nobody knows which release it runs."""
+    REMOVED = "removed"
+    """Undone: the new release was taken away again, nothing was flipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asked for.
+
+    `ref` is a branch, tag, commit id, `:live` or `:previous`; for a rollback a release id or "".
+    """
+
+    app: str
+    environment: str
+    kind: Kind = Kind.DEPLOY
+    ref: str = ""
+    selection: Selection = field(default_factory=Selection)
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a host failed. Hosts with the same `group` failed for the same cause.
+
+    `group` is a short phrase without host-specific detail, e.g. `disk full`.
+    """
+
+    code: str
+    message: str
+    group: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutput:
+    """What one command on one host printed. `exit_status` is None when it never ended."""
+
+    phase: str
+    command: str
+    exit_status: int | None
+    output: str
+    seconds: float

@@ -1,0 +1,94 @@
+"""What happens during a deploy, as values: the one stream that every face reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a deploy. `at` is Unix seconds."""
+
+    kind: ClassVar[str] = "event"
+    deploy_id: int
+    at: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as a JSON object with its `kind`."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeployStarted(Event):
+    """A deploy was accepted: who ships what where."""
+
+    kind: ClassVar[str] = "deploy_started"
+    app: str
+    environment: str
+    what: str
+    """`deploy` or `rollback`."""
+    ref: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted(Event):
+    """A phase began. `hosts` counts the hosts it covers by region; empty for local phases."""
+
+    kind: ClassVar[str] = "phase_started"
+    phase: str
+    hosts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFinished(Event):
+    """A phase ended; `note` says in a few words what came of it."""
+
+    kind: ClassVar[str] = "phase_finished"
+    phase: str
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostChanged(Event):
+    """A host reached a state in a phase. `message` tells a failure in a sentence."""
+
+    kind: ClassVar[str] = "host_changed"
+    host: str
+    region: str
+    phase: str
+    state: str
+    code: str = ""
+    message: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped(Event):
+    """All hosts of a wave switched. `skew_ms` is last minus first, on the deployer's clock."""
+
+    kind: ClassVar[str] = "flipped"
+    hosts: int
+    skew_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested(Event):
+    """A person asked the deploy to stop at the next safe point."""
+
+    kind: ClassVar[str] = "stop_requested"
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFinished(Event):
+    """A deploy ended. `counts` is host state -> number of hosts."""
+
+    kind: ClassVar[str] = "deploy_finished"
+    state: str
+    seconds: float
+    counts: dict[str, int] = field(default_factory=dict)
+    code: str = ""
+    message: str = ""

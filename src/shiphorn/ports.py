@@ -1,0 +1,171 @@
+"""What the deploy needs from the outside world, as protocols. `adapters/` implements them.
+
+The words of the wire between a deployer and a host stand here too: a `Script` goes out, `Frame`s
+come back. A host runs one long-lived `sh` per connection; scripts are fed to its stdin.
+
+On the wire:
+    to the host      a header line `NONCE COUNT`, then COUNT bytes of script, then whatever the
+                     script itself reads (a payload, answers)
+    from the host    frames: a line `@horn NONCE VERB COUNT ARG...`, then COUNT bytes, then a newline.
+                     The driver ends each script with the frame `end` whose ARG is its exit status.
+Anything else on stdout is noise of a login shell and is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from shiphorn.model.release import Artifact, Commit, Packing
+from shiphorn.model.settings import Login
+from shiphorn.model.target import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Text for a host's `sh`. `secrets` are exported ahead of it and never shown or logged."""
+
+    text: str
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message from a host. `at` is the deployer's Unix time of its arrival, in seconds."""
+
+    verb: str
+    args: tuple[str, ...] = ()
+    data: bytes = b""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """All that a script answered. `status` is its exit status; `stderr` the shell's own words."""
+
+    frames: tuple[Frame, ...]
+    status: int
+    stderr: str = ""
+
+    def first(self, verb: str) -> Frame | None:
+        """The first frame with this verb."""
+        return next((frame for frame in self.frames if frame.verb == verb), None)
+
+
+class Exchange(Protocol):
+    """A script that was sent to a host and is answering. Exchanges of a shell run in order."""
+
+    async def wait_for(self, verb: str, *, timeout_seconds: float) -> Frame | None:
+        """The first frame with this verb, or None if the script ended without it.
+
+        Raises ConnectError when the connection is lost, HostError SH420 on timeout.
+        """
+
+    async def send(self, data: bytes) -> None:
+        """Write to the script's stdin."""
+
+    async def reply(self, *, timeout_seconds: float) -> Reply:
+        """Wait for the end of the script. Raises as `wait_for`; after a timeout the shell is closed."""
+
+
+class Shell(Protocol):
+    """One long-lived `sh` on a host, over one verified connection."""
+
+    host: Host
+
+    def start(
+        self,
+        script: Script,
+        *,
+        payload: Packing | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> Exchange:
+        """Queue a script behind the earlier ones; `payload`'s bytes follow it on stdin.
+
+        The payload stops early when the script ends without reading it.
+        """
+
+    async def run(
+        self,
+        script: Script,
+        *,
+        timeout_seconds: float,
+        payload: Packing | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> Reply:
+        """`start` and wait for the reply."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as is known."""
+
+    async def close(self) -> None:
+        """End the shell and its connection."""
+
+
+class Transport(Protocol):
+    """Opens shells. One instance serves one process; host keys are always verified."""
+
+    async def connect(self, host: Host, login: Login) -> Shell:
+        """Log in and start `sh`. Raises ConnectError: SH301 unreachable, SH302 no answer in time,
+        SH303 host key unknown, SH304 host key changed, SH305 login refused, SH306 no usable `sh`,
+        SH307 connection lost.
+        """
+
+    async def close(self) -> None:
+        """Close whatever is still open."""
+
+
+class Source(Protocol):
+    """The application's repository."""
+
+    async def refresh(self) -> None:
+        """Bring the cached mirror up to date. Raises SourceError."""
+
+    async def resolve(self, ref: str) -> Commit:
+        """The commit that a branch, tag or commit id names. Raises SourceError SH203 if none."""
+
+    async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
+        """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
+
+    async def contains(self, ancestor: str, commit: str) -> bool:
+        """Whether `ancestor` is in the history of `commit`."""
+
+    async def export(self, sha: str, into: Path) -> None:
+        """Write the tree of the commit, submodules and LFS files included, to an empty directory."""
+
+
+class Inventory(Protocol):
+    """Where the hosts of a region come from."""
+
+    async def hosts(self, region: str) -> Sequence[Host]:
+        """The hosts, now. Raises ConfigError or HostError when the list cannot be had."""
+
+
+class Secrets(Protocol):
+    """Where secret values come from."""
+
+    async def get(self, name: str) -> str:
+        """The value. Raises ConfigError SH130 if there is none, never showing a value."""
+
+
+class ArtifactCache(Protocol):
+    """Built artifacts on the deployer, by what they were built from."""
+
+    def find(self, recipe: str) -> Artifact | None:
+        """The artifact of a recipe digest (sha256 hex of commit, tree and build commands)."""
+
+    async def pack(self, tree: Path, recipe: str) -> Artifact:
+        """Pack a tree reproducibly and keep it under the recipe."""
+
+    async def packing(self, artifact: Artifact, encoding: str) -> Packing:
+        """The artifact compressed as `zstd` or `gzip`, made when first asked for."""
+
+
+class EventSink(Protocol):
+    """Something that wants to know what happens: a face, a metric, a log."""
+
+    def __call__(self, event: Any) -> None:
+        """Take an event of `model.events`; must not block or raise."""

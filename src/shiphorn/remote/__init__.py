@@ -1,0 +1,1 @@
+"""Text for hosts: pure functions that build scripts and read what hosts answer."""

@@ -1,0 +1,1 @@
+"""What any face may ask: actions change something, queries do not."""
