@@ -100,3 +100,24 @@ class MissingProgram(ShiphornError):
     """A program that is needed on this machine is not installed."""
 
     exit_status = 7
+
+
+_CLASSES: dict[str, type[ShiphornError]] = {
+    "SH1": ConfigError,
+    "SH2": SourceError,
+    "SH3": ConnectError,
+    "SH4": HostError,
+    "SH5": Refused,
+    "SH6": DeployFailed,
+    "SH7": MissingProgram,
+}
+
+
+def error_from_json(data: Mapping[str, Any]) -> ShiphornError:
+    """The error that `as_json` wrote; its code names the class."""
+    code, facts = data["code"], data["facts"]
+    kind = _CLASSES.get(code[:3], ShiphornError)
+    if kind is ConfigError:
+        problems = tuple(facts.get("problems", ()))
+        return ConfigError(code, data["message"], hint=data["hint"], problems=problems, facts=facts)
+    return kind(code, data["message"], hint=data["hint"], facts=facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shiphorn.model.target import Selection
+from shiphorn.model.target import Host, Selection
 
 
 class Kind(StrEnum):
@@ -91,6 +91,66 @@ class Problem:
     message: str
     group: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A deploy or rollback as it stands. Times are Unix seconds; "" is for what is not known yet.
+
+    `run` is unique everywhere, hosts know a deploy by it. `token` is the fence: a host refuses one
+    that is lower than it has seen. `executor` is the process that works on it. `flip_at` is the
+    instant that all hosts agreed on, `skew_ms` how far apart they switched.
+    """
+
+    id: int
+    run: str
+    order: Order
+    config_path: str
+    config_text: str
+    executor: str
+    started_at: float
+    state: DeployState = DeployState.RUNNING
+    phase: str = ""
+    token: int = 0
+    release: str = ""
+    sha: str = ""
+    from_sha: str = ""
+    flip_at: float | None = None
+    skew_ms: float | None = None
+    stop_requested_by: str = ""
+    finished_at: float | None = None
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRun:
+    """What a deploy did to one host so far. `phase` is the last it took part in.
+
+    `previous` is the release that `current` named before, `previous_sha` its commit;
+    `flipped_at` is on the deployer's clock.
+    """
+
+    host: Host
+    position: int
+    state: HostState = HostState.WAITING
+    phase: str = ""
+    problem: Problem | None = None
+    previous: str = ""
+    previous_sha: str = ""
+    flipped_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a host was seen to run: its `current` release, that one's commit, and all it keeps."""
+
+    host: str
+    release: str
+    sha: str
+    releases: tuple[str, ...]
+    seen_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""Durable execution by DBOS: workflows and steps that outlive the process.
+
+The one place that knows DBOS. Embedded size: SQLite, no server, no queue; a workflow runs on the
+event loop that launched the engine. What a workflow did is in the database step by step, so a
+process that is killed at any moment is taken up by the next one (`recover`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+from dbos._serialization import Serializer
+from sqlalchemy import Engine as Database
+
+from shiphorn.engine.executor import Executor
+from shiphorn.errors import ShiphornError, error_from_json
+
+APPLICATION_VERSION = "1"
+"""Pinned: with a computed version an upgraded shiphorn would not resume what an older one began.
+A change to a workflow's steps is guarded with `DBOS.patch_async` instead."""
+
+_TYPE = "__horn__"
+
+T = TypeVar("T")
+
+
+class Handle(Protocol):
+    """A started workflow."""
+
+    async def get_result(self) -> Any:
+        """Wait for the workflow to end: its value, or the error it raised."""
+
+
+class JsonSerializer(Serializer):
+    """JSON in place of DBOS's pickle: whoever can write the database must not get to run code."""
+
+    def name(self) -> str:
+        """Recorded beside each value, so that a reader knows its form."""
+        return "horn_json"
+
+    def serialize(self, data: Any) -> str:
+        """Values of JSON, and errors."""
+        return json.dumps(data, default=_error_as_json, separators=(",", ":"))
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """The value, or the error object."""
+        return json.loads(serialized_data, object_hook=_error_of_json)
+
+
+def _error_as_json(value: object) -> dict[str, Any]:
+    if isinstance(value, ShiphornError):
+        return {_TYPE: "error", **value.as_json()}
+    if isinstance(value, BaseException):
+        return {_TYPE: "crash", "text": f"{type(value).__name__}: {value}"}
+    raise TypeError(f"{type(value).__name__} cannot be recorded: workflows pass JSON values only")
+
+
+def _error_of_json(value: dict[str, Any]) -> Any:
+    match value.get(_TYPE):
+        case "error":
+            return error_from_json(value)
+        case "crash":
+            return RuntimeError(value["text"])
+        case _:
+            return value
+
+
+class Engine:
+    """Runs workflows. One at a time in a process, since DBOS is a global of its process.
+
+    `database` is its own, apart from the store's; `directory` holds the executors' liveness files.
+    """
+
+    def __init__(self, database: Database, directory: Path) -> None:
+        self.executor = Executor(directory)
+        self._workflows: dict[str, Callable[..., Awaitable[Any]]] = {}
+        config = DBOSConfig(
+            name="shiphorn",
+            system_database_url=database.url.render_as_string(hide_password=False),
+            system_database_engine=database,
+            application_version=APPLICATION_VERSION,
+            executor_id=self.executor.id,
+            serializer=JsonSerializer(),
+            log_level="CRITICAL",
+            max_executor_threads=16,
+        )
+        DBOS(config=config)
+
+    def workflow(self, name: str, body: Callable[..., Awaitable[Any]]) -> None:
+        """Register a workflow under a name that stays the same for ever. Before `launch`."""
+        self._workflows[name] = DBOS.workflow(name=name)(body)
+
+    def launch(self) -> None:
+        """Start, inside the running event loop: all workflows, also recovered ones, run on it."""
+        DBOS.launch()
+
+    async def start(self, name: str, workflow_id: str, *args: Any) -> Handle:
+        """Start a workflow; with an id that was used before, join that one instead."""
+        with SetWorkflowID(workflow_id):
+            return await DBOS.start_workflow_async(self._workflows[name], *args)  # type: ignore[arg-type]
+
+    async def step(self, name: str, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """Run `work` as a step of the current workflow: its value is recorded, then never run again."""
+        return await DBOS.run_step_async(StepOptions(name=name), work, *args)
+
+    async def recover(self, executor_id: str, workflow_id: str) -> Handle:
+        """Take up what a dead executor left, and return its workflow `workflow_id`."""
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001
+        return await DBOS.retrieve_workflow_async(workflow_id)
+
+    def close(self) -> None:
+        """Stop at once; what is unfinished stays in the database for `recover`."""
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+        self.executor.release()

@@ -1,0 +1,135 @@
+"""Deploys, and the lock that lets one at a time into an environment."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
+from shiphorn.model.target import Selection
+from shiphorn.store.tables import deploy_locks, deploys
+
+_ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason")
+
+
+class Deploys:
+    """The table of deploys."""
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+
+    def open(self, order: Order, config: tuple[str, str], executor: str, now: float) -> Deploy:
+        """Record a new deploy. `config` is the path and the text of the config it goes by."""
+        values: dict[str, Any] = {column.name: "" for column in deploys.columns if not column.nullable}
+        values |= {name: getattr(order, name) for name in _ORDER_COLUMNS}
+        values |= {
+            "selection": asdict(order.selection),
+            "config_path": config[0],
+            "config_text": config[1],
+            "executor": executor,
+            "started_at": now,
+            "state": DeployState.RUNNING,
+            "token": 0,
+        }
+        del values["id"]
+        with self._database.begin() as connection:
+            values["run"] = secrets.token_hex(8)
+            key = connection.execute(insert(deploys).values(values)).inserted_primary_key
+            deploy_id: int = key[0] if key else 0
+            run = f"{deploy_id}-{secrets.token_hex(4)}"
+            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
+        found = self.get(deploy_id)
+        assert found is not None  # noqa: S101 - it was inserted above
+        return found
+
+    def get(self, deploy_id: int) -> Deploy | None:
+        """The deploy with this number."""
+        return next(iter(self._select(deploys.c.id == deploy_id)), None)
+
+    def by_run(self, run: str) -> Deploy | None:
+        """The deploy with this run id."""
+        return next(iter(self._select(deploys.c.run == run)), None)
+
+    def latest(self, app: str, environment: str, *states: DeployState) -> Deploy | None:
+        """The last deploy of an environment, of those in one of `states` if any are given."""
+        wanted = [deploys.c.app == app, deploys.c.environment == environment]
+        if states:
+            wanted.append(deploys.c.state.in_(states))
+        return next(iter(self._select(*wanted)), None)
+
+    def history(self, app: str, environment: str = "", *, limit: int = 50) -> Sequence[Deploy]:
+        """The last deploys of an app, newest first."""
+        wanted = [deploys.c.app == app]
+        if environment:
+            wanted.append(deploys.c.environment == environment)
+        return self._select(*wanted, limit=limit)
+
+    def running(self) -> Sequence[Deploy]:
+        """Every deploy that has not ended, newest first; the process of some may be dead."""
+        return self._select(deploys.c.state == DeployState.RUNNING, limit=1000)
+
+    def update(self, deploy_id: int, **values: Any) -> None:
+        """Change columns of a deploy."""
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+
+    def stop_requested_by(self, deploy_id: int) -> str:
+        """Who asked the deploy to stop; "" when nobody did."""
+        with self._database.connect() as connection:
+            query = select(deploys.c.stop_requested_by).where(deploys.c.id == deploy_id)
+            return connection.execute(query).scalar() or ""
+
+    def lock(self, deploy: Deploy, now: float) -> int | None:
+        """Take the environment: the fencing token, or None when another deploy holds it.
+
+        Tokens are Unix milliseconds, raised above the last one: so those of two deployers that
+        share no database are still in the order of their deploys.
+        """
+        order = deploy.order
+        mine = (deploys.c.app == order.app) & (deploys.c.environment == order.environment)
+        try:
+            with self._database.begin() as connection:
+                connection.execute(
+                    insert(deploy_locks).values(
+                        app=order.app, environment=order.environment, deploy_id=deploy.id
+                    )
+                )
+                last = connection.execute(select(func.max(deploys.c.token)).where(mine)).scalar() or 0
+                token: int = max(last + 1, int(now * 1000))
+                connection.execute(update(deploys).where(deploys.c.id == deploy.id).values(token=token))
+        except IntegrityError:
+            return deploy.token if self.holder(order.app, order.environment) == deploy.id else None
+        return token
+
+    def holder(self, app: str, environment: str) -> int | None:
+        """The number of the deploy that holds an environment."""
+        query = select(deploy_locks.c.deploy_id).where(
+            deploy_locks.c.app == app, deploy_locks.c.environment == environment
+        )
+        with self._database.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def unlock(self, deploy_id: int) -> None:
+        """Let go of the environment, if this deploy holds it."""
+        with self._database.begin() as connection:
+            connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
+
+    def _select(self, *wanted: ColumnElement[bool], limit: int = 1) -> list[Deploy]:
+        query = select(deploys).where(*wanted).order_by(deploys.c.id.desc()).limit(limit)
+        with self._database.connect() as connection:
+            return [_deploy(row) for row in connection.execute(query)]
+
+
+def _deploy(row: Row[Any]) -> Deploy:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    selection = Selection(**{name: tuple(part) for name, part in values.pop("selection").items()})
+    order = {name: values.pop(name) for name in _ORDER_COLUMNS}
+    return Deploy(
+        order=Order(**order | {"kind": Kind(order["kind"]), "selection": selection}),
+        **values | {"state": DeployState(values["state"])},
+    )

@@ -1,0 +1,113 @@
+"""What became of each host: in one deploy (`host_runs`), and as it was last seen (`observed`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Engine, Row, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from shiphorn.model.deploy import HostRun, HostState, Observed, Problem
+from shiphorn.model.target import Host
+from shiphorn.store.tables import host_runs, observed
+
+
+class HostRuns:
+    """The table of hosts by deploy."""
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+
+    def place(self, deploy_id: int, hosts: Sequence[Host]) -> None:
+        """Record which hosts a deploy goes to, in their order. A second call changes nothing."""
+        rows = [
+            {"deploy_id": deploy_id, "target": asdict(host), **_values(HostRun(host, position))}
+            for position, host in enumerate(hosts)
+        ]
+        with self._database.begin() as connection:
+            connection.execute(insert(host_runs).on_conflict_do_nothing(), rows)
+
+    def save(self, deploy_id: int, runs: Iterable[HostRun]) -> None:
+        """Write the states of some hosts of a deploy."""
+        rows = [{"the_host": run.host.name, **_values(run)} for run in runs]
+        if not rows:
+            return
+        wanted = (host_runs.c.deploy_id == deploy_id) & (host_runs.c.host == bindparam("the_host"))
+        names = [name for name in rows[0] if name not in ("the_host", "host", "region", "position")]
+        statement = update(host_runs).where(wanted).values({name: bindparam(name) for name in names})
+        with self._database.begin() as connection:
+            connection.execute(statement, rows)
+
+    def of_deploy(self, deploy_id: int) -> list[HostRun]:
+        """All hosts of a deploy, in their order."""
+        query = select(host_runs).where(host_runs.c.deploy_id == deploy_id).order_by(host_runs.c.position)
+        with self._database.connect() as connection:
+            return [_host_run(row) for row in connection.execute(query)]
+
+    def counts(self, deploy_id: int) -> dict[str, int]:
+        """Host state -> number of hosts."""
+        query = (
+            select(host_runs.c.state, func.count())
+            .where(host_runs.c.deploy_id == deploy_id)
+            .group_by(host_runs.c.state)
+        )
+        with self._database.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def observe(self, app: str, environment: str, seen: Iterable[Observed]) -> None:
+        """Remember what hosts were seen to run."""
+        rows = [
+            {"app": app, "environment": environment, **asdict(one), "releases": list(one.releases)}
+            for one in seen
+        ]
+        if not rows:
+            return
+        statement = insert(observed)
+        changed = {name: statement.excluded[name] for name in ("release", "sha", "releases", "seen_at")}
+        with self._database.begin() as connection:
+            connection.execute(statement.on_conflict_do_update(set_=changed), rows)
+
+    def observed(self, app: str, environment: str) -> dict[str, Observed]:
+        """What was last seen, by host name."""
+        query = select(observed).where(observed.c.app == app, observed.c.environment == environment)
+        with self._database.connect() as connection:
+            return {
+                row.host: Observed(row.host, row.release, row.sha, tuple(row.releases), row.seen_at)
+                for row in connection.execute(query)
+            }
+
+
+def _values(run: HostRun) -> dict[str, Any]:
+    problem = run.problem or Problem("", "", "")
+    return {
+        "host": run.host.name,
+        "region": run.host.region,
+        "position": run.position,
+        "state": run.state,
+        "phase": run.phase,
+        "code": problem.code,
+        "message": problem.message,
+        "cause": problem.group,
+        "hint": problem.hint,
+        "previous": run.previous,
+        "previous_sha": run.previous_sha,
+        "flipped_at": run.flipped_at,
+    }
+
+
+def _host_run(row: Row[Any]) -> HostRun:
+    target = dict(row.target)
+    host = Host(**target | {"roles": tuple(target["roles"])})
+    problem = Problem(row.code, row.message, row.cause, row.hint) if row.code else None
+    return HostRun(
+        host,
+        row.position,
+        HostState(row.state),
+        row.phase,
+        problem,
+        row.previous,
+        row.previous_sha,
+        row.flipped_at,
+    )

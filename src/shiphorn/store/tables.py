@@ -1,0 +1,117 @@
+"""What shiphorn remembers. Times are Unix seconds; JSON columns hold what `model` can rebuild."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+deploys = Table(
+    "deploys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", String, nullable=False, unique=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("ref", String, nullable=False),
+    Column("selection", JSON, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("config_path", Text, nullable=False),
+    Column("config_text", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("executor", String, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("release", String, nullable=False),
+    Column("sha", String, nullable=False),
+    Column("from_sha", String, nullable=False),
+    Column("flip_at", Float),
+    Column("skew_ms", Float),
+    Column("stop_requested_by", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("code", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Index("deploys_of_environment", "app", "environment", "id"),
+    sqlite_autoincrement=True,
+)
+"""One row a deploy or rollback. `phase` is the last one begun; `flip_at` the instant agreed on."""
+
+deploy_locks = Table(
+    "deploy_locks",
+    metadata,
+    Column("app", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("deploy_id", ForeignKey("deploys.id"), nullable=False),
+)
+"""The deploy that holds an environment; no row when it is free."""
+
+host_runs = Table(
+    "host_runs",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("region", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("target", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("previous_sha", String, nullable=False),
+    Column("flipped_at", Float),
+)
+"""What a deploy did to each of its hosts. `target` is the host as the inventory named it then."""
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+"""Outputs by sha256: hundreds of hosts that print the same share one row."""
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("phase", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("exit_status", Integer),
+    Column("seconds", Float, nullable=False),
+    Column("digest", ForeignKey("texts.digest"), nullable=False),
+)
+"""What each command printed on each host; `host` is "" for build commands on the deployer."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("deploy_id", ForeignKey("deploys.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("events_of_deploy", "deploy_id", "id"),
+)
+"""What happened, in order. Hosts that fare well are in `host_runs` only."""
+
+observed = Table(
+    "observed",
+    metadata,
+    Column("app", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("release", String, nullable=False),
+    Column("sha", String, nullable=False),
+    Column("releases", JSON, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+"""What `current` of each host was seen to be, and which releases it keeps."""
