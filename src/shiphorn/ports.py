@@ -124,6 +124,9 @@ class Source(Protocol):
     async def refresh(self) -> None:
         """Bring the cached mirror up to date. Raises SourceError."""
 
+    async def has(self, sha: str) -> bool:
+        """Whether the mirror holds this commit already, so that it need not be refreshed."""
+
     async def resolve(self, ref: str) -> Commit:
         """The commit that a branch, tag or commit id names. Raises SourceError SH203 if none."""
 

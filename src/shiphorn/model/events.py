@@ -92,3 +92,12 @@ class DeployFinished(Event):
     counts: dict[str, int] = field(default_factory=dict)
     code: str = ""
     message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOutput(Event):
+    """A build command printed a line on the deployer."""
+
+    kind: ClassVar[str] = "build_output"
+    line: str

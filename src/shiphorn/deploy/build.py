@@ -1,0 +1,77 @@
+"""Build: once for a commit and its commands, on the deployer; what was built before is used again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from shiphorn.adapters.artifacts import recipe_digest
+from shiphorn.adapters.builder import run_build
+from shiphorn.deploy.deployment import Deployment
+from shiphorn.errors import SourceError
+from shiphorn.model.events import BuildOutput
+from shiphorn.model.release import Artifact, Packing
+
+
+async def artifact(deployment: Deployment) -> str:
+    """Have the artifact of the commit, built and packed."""
+    kept = find(deployment)
+    if kept is not None:
+        return f"built before, {_size(kept.tar_bytes)} in {kept.files} files"
+    with tempfile.TemporaryDirectory(prefix="horn-build-", ignore_cleanup_errors=True) as folder:
+        tree = Path(folder) / "tree"
+        tree.mkdir()
+        await deployment.source.export(deployment.record.sha, tree)
+        await _build(deployment, tree)
+        made = await deployment.world.artifacts.pack(tree, _recipe(deployment))
+    return f"{_size(made.tar_bytes)} in {made.files} files"
+
+
+def find(deployment: Deployment) -> Artifact | None:
+    """The artifact, if it was built before."""
+    return deployment.world.artifacts.find(_recipe(deployment))
+
+
+async def packing(deployment: Deployment, tools: frozenset[str]) -> Packing:
+    """The artifact as a host with these tools can unpack it. Raises SourceError SH212 if it is gone."""
+    kept = find(deployment)
+    if kept is None:
+        raise SourceError(
+            "SH212",
+            f"the artifact of {deployment.record.sha[:8]} is no longer in the cache.",
+            hint="Deploy again: it will be built anew.",
+        )
+    return await deployment.world.artifacts.packing(kept, "zstd" if "zstd" in tools else "gzip")
+
+
+async def _build(deployment: Deployment, tree: Path) -> None:
+    order = deployment.record.order
+    facts = {
+        "HORN_APP": order.app,
+        "HORN_ENVIRONMENT": order.environment,
+        "HORN_RELEASE": deployment.record.release,
+        "HORN_REVISION": deployment.record.sha,
+    }
+
+    def on_line(line: str) -> None:
+        deployment.world.tell(BuildOutput(deployment.id, time.time(), line))
+
+    try:
+        printed = await run_build(deployment.environment.build, tree, os.environ | facts, on_line)
+    except SourceError as error:
+        deployment.keep_outputs("", error.facts.pop("outputs", ()))
+        raise
+    deployment.keep_outputs("", printed)
+
+
+def _recipe(deployment: Deployment) -> str:
+    config = deployment.config
+    return recipe_digest(deployment.record.sha, config.repo_tree, deployment.environment.build)
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1000:.0f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"

@@ -1,0 +1,82 @@
+"""Discover: which hosts, now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from shiphorn.config.load import Config, Environment, RegionSource
+from shiphorn.deploy.deployment import Deployment
+from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.target import Host, Selection
+from shiphorn.ports import Inventory
+
+
+async def hosts(deployment: Deployment) -> str:
+    """Ask the inventories, choose, and record the hosts that the deploy goes to."""
+    selection = deployment.record.order.selection
+    found = await choose(deployment.config, deployment.environment, selection, deployment.world.inventory)
+    store = deployment.world.store.hosts
+    store.place(deployment.id, found)
+    deployment.place(store.of_deploy(deployment.id))
+    deployment.world.fleet.warm(deployment.targets.values())
+    return f"{len(found)} hosts"
+
+
+async def choose(
+    config: Config,
+    environment: Environment,
+    selection: Selection,
+    inventory: Callable[[RegionSource], Inventory],
+) -> list[Host]:
+    """The selected hosts of an environment, by region. Raises Refused SH520 if none is left."""
+    found = await everything(config, environment, inventory)
+    chosen = [host for host in found if selection.matches(host)]
+    if not chosen:
+        regions = ", ".join(
+            f"{region} ({count})" for region, count in Counter(host.region for host in found).items()
+        )
+        raise Refused(
+            "SH520",
+            f"no host of {environment.name} matches {selection}."
+            if found
+            else f"{environment.name} has no hosts.",
+            hint=f"Its regions are {regions}; see: horn hosts {environment.name}"
+            if found
+            else "Add hosts to it in deploy.yml.",
+        )
+    return chosen
+
+
+async def everything(
+    config: Config, environment: Environment, inventory: Callable[[RegionSource], Inventory]
+) -> list[Host]:
+    """All hosts of an environment, by region. Raises ConfigError SH145 for a name that is there twice."""
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(_of_region(config, environment, region, inventory))
+            for region in environment.regions
+        ]
+    found = [host for task in asked for host in task.result()]
+    twice = [name for name, count in Counter(host.name for host in found).items() if count > 1]
+    if twice:
+        raise ConfigError(
+            "SH145",
+            f"these hosts of {environment.name} are listed more than once: {', '.join(twice[:10])}.",
+            hint="A host belongs to one region; take it out of the others.",
+        )
+    return found
+
+
+async def _of_region(
+    config: Config,
+    environment: Environment,
+    region: RegionSource,
+    inventory: Callable[[RegionSource], Inventory],
+) -> list[Host]:
+    found = list(await inventory(region).hosts(region.name))
+    if region.inventory_command:
+        for host in found:
+            config.check_host(environment.name, host)
+    return found

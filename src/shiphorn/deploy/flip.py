@@ -1,0 +1,123 @@
+"""Flip: all hosts switch `current` at one agreed instant, or none does.
+
+Each host holds its new link ready and waits on its stdin. When enough of them do, an instant is
+agreed on and told to each in the time of its own clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from shiphorn.deploy import probe
+from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.judge import require_enough
+from shiphorn.engine.fanout import each
+from shiphorn.errors import ConnectError, ShiphornError
+from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.events import Flipped
+from shiphorn.model.settings import Moment
+from shiphorn.ports import Exchange
+from shiphorn.remote import scripts
+from shiphorn.remote.answers import parse_flipped, problems_of
+
+LEAD_SECONDS = 0.03
+LEAD_SECONDS_PER_HOST = 0.001
+"""What it takes to write the word to one host; measured below 0.5 ms."""
+
+
+async def agree(deployment: Deployment) -> str:
+    """The barrier: with enough hosts armed, agree on the instant. Raises DeployFailed SH601."""
+    await each(
+        deployment.going(), lambda target: _arm_or_fail(deployment, target), at_once=deployment.at_once
+    )
+    deployment.save(list(deployment.targets.values()))
+    require_enough(deployment, Phase.FLIP)
+    going = deployment.going()
+    trips = [target.offset[1] for target in going if target.offset]
+    lead = max(trips, default=0.2) + LEAD_SECONDS + LEAD_SECONDS_PER_HOST * len(going)
+    deployment.change(flip_at=time.time() + lead)
+    return f"{len(going)} hosts armed"
+
+
+async def host(deployment: Deployment, target: Target) -> None:
+    """Have a host flip, and read back that it did.
+
+    A host that was lost before it answered is armed anew: it has flipped, or does so at once.
+    """
+    if target.flip is None:
+        await arm(deployment, target)
+    exchange = target.flip
+    if exchange is None:
+        return
+    await _give_the_word(deployment, target, exchange)
+    frame = await exchange.wait_for("flipped", timeout_seconds=deployment.timeout_seconds)
+    if frame is None:
+        reply = await exchange.reply(timeout_seconds=deployment.timeout_seconds)
+        for problem in problems_of(reply)[:1]:
+            deployment.fail(target, Phase.FLIP, problem, HostState.FAILED)
+        return
+    flipped = parse_flipped(frame)
+    offset = target.offset[0] if target.offset else 0.0
+    at = flipped.at_ns / 1e9 - offset if flipped.at_ns else frame.at
+    previous = flipped.previous or target.run.previous
+    deployment.note(target, Phase.FLIP, HostState.FLIPPED, flipped_at=at, previous=previous)
+
+
+async def arm(deployment: Deployment, target: Target) -> None:
+    """Send the flip script to a host, and wait until it is armed. Raises ConnectError, HostError."""
+    await probe.look(deployment, target)
+    shell = await deployment.shell(target)
+    restart = deployment.commands(target, Moment.RESTART)
+    target.flip = shell.start(scripts.flip(await deployment.plan(target), restart))
+    await armed(deployment, target, target.flip)
+
+
+async def armed(deployment: Deployment, target: Target, exchange: Exchange) -> None:
+    """Wait until a host holds its link ready. Raises ConnectError, HostError."""
+    if await exchange.wait_for("armed", timeout_seconds=deployment.timeout_seconds) is None:
+        deployment.require_success(await exchange.reply(timeout_seconds=deployment.timeout_seconds))
+    deployment.note(target, Phase.STAGE, HostState.ARMED)
+
+
+async def disarm(targets: Iterable[Target]) -> None:
+    """Take the word back from hosts that wait for it; one that is gone has nothing armed."""
+    for target in targets:
+        if target.flip is not None:
+            with suppress(ConnectError):
+                await target.flip.send(b"stop
+")
+            target.flip = None
+
+
+async def measure(deployment: Deployment) -> str:
+    """Read back how far apart the hosts switched."""
+    times = [target.run.flipped_at for target in deployment.targets.values() if target.run.flipped_at]
+    if not times:
+        return "no host switched"
+    skew_ms = (max(times) - min(times)) * 1000
+    deployment.change(skew_ms=skew_ms)
+    deployment.tell(Flipped(deployment.id, time.time(), len(times), skew_ms))
+    return f"{len(times)} hosts switched within {skew_ms:.1f} ms"
+
+
+async def _arm_or_fail(deployment: Deployment, target: Target) -> None:
+    if target.flip is not None and deployment.world.fleet.is_connected(target):
+        return
+    try:
+        await arm(deployment, target)
+    except ShiphornError as error:
+        deployment.fail(target, Phase.STAGE, error, HostState.FAILED)
+
+
+async def _give_the_word(deployment: Deployment, target: Target, exchange: Exchange) -> None:
+    at = deployment.record.flip_at or 0.0
+    if target.offset is not None:
+        offset, _ = target.offset
+        await exchange.send(b"go %d\n" % int((at + offset) * 1e9))
+        return
+    # A host whose `date` has no nanoseconds cannot wait for an instant: the word itself is timed.
+    await asyncio.sleep(max(0.0, at - time.time()))
+    await exchange.send(b"go now\n")

@@ -1,0 +1,110 @@
+"""The deploy, from a ref to running hosts. Read `Pipeline.deploy` first.
+
+Every line of it is durable: when a process dies, another one goes on at the step it was in. Up to
+the flip any failure takes everything back; from the agreed instant on it only goes forward.
+"""
+
+from __future__ import annotations
+
+from shiphorn.deploy import (
+    build,
+    close,
+    discover,
+    finish,
+    flip,
+    gates,
+    lock,
+    probe,
+    resolve,
+    restart,
+    rollback,
+    stage,
+    undo,
+    watch,
+)
+from shiphorn.deploy.batch import HostWork
+from shiphorn.deploy.conductor import Conductor
+from shiphorn.deploy.deployment import Deployment
+from shiphorn.deploy.world import World
+from shiphorn.engine.durable import Engine, Handle
+from shiphorn.errors import ShiphornError
+from shiphorn.model.deploy import Deploy, HostState, Kind, Phase
+
+_RESTARTED = frozenset({HostState.RESTARTED, HostState.DONE})
+HOST_WORK = {
+    "probe": HostWork(Phase.PROBE, probe.host, frozenset({HostState.PROBED})),
+    "stage": HostWork(Phase.STAGE, stage.host, frozenset({HostState.ARMED})),
+    "flip": HostWork(Phase.FLIP, flip.host, _RESTARTED | {HostState.FLIPPED}),
+    "restart": HostWork(Phase.RESTART, restart.host, _RESTARTED),
+    "finish": HostWork(Phase.FINISH, finish.host, frozenset({HostState.DONE})),
+    "undo": HostWork(Phase.STAGE, undo.host, frozenset({HostState.REMOVED}), also_failed=True),
+}
+"""What is done on hosts, by the name that the durable record knows it by."""
+
+
+class Pipeline:
+    """Runs deploys and rollbacks on an engine. One per process; made before the engine is launched."""
+
+    def __init__(self, world: World, engine: Engine) -> None:
+        self._world = world
+        self._engine = engine
+        self._conduct = Conductor(
+            world,
+            engine,
+            HOST_WORK,
+        )
+        engine.workflow(Kind.DEPLOY, self.deploy)
+        engine.workflow(Kind.ROLLBACK, self.rollback)
+
+    async def start(self, record: Deploy) -> Handle:
+        """Begin a deploy or rollback that was recorded."""
+        return await self._engine.start(record.order.kind, record.run, record.run)
+
+    async def resume(self, record: Deploy) -> Handle:
+        """Go on with a deploy whose process died."""
+        self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
+        return await self._engine.recover(record.executor, record.run)
+
+    async def deploy(self, run: str) -> str:
+        """Put a commit on the hosts of an environment. Gives the state it ends in."""
+        conduct = self._conduct
+        try:
+            await conduct.step(run, Phase.RESOLVE, resolve.commit)
+            await conduct.step(run, Phase.GATES, gates.pass_all)
+            await conduct.step(run, Phase.LOCK, self._lock)
+            await conduct.step(run, Phase.DISCOVER, discover.hosts)
+            await conduct.step(run, Phase.BUILD, build.artifact)
+            await conduct.on_hosts(run, Phase.PROBE)
+            await conduct.on_hosts(run, Phase.STAGE)
+            await self._switch(run)
+        except ShiphornError as error:
+            return await self._give_up(run, error)
+        return await conduct.end(run, close.deploy)
+
+    async def rollback(self, run: str) -> str:
+        """Go back to a release that the hosts kept. Gives the state it ends in."""
+        conduct = self._conduct
+        try:
+            await conduct.step(run, Phase.LOCK, self._lock)
+            await conduct.step(run, Phase.DISCOVER, discover.hosts)
+            await conduct.on_hosts(run, Phase.PROBE)
+            await conduct.step(run, Phase.RESOLVE, rollback.choose)
+            await self._switch(run)
+        except ShiphornError as error:
+            return await self._give_up(run, error)
+        return await conduct.end(run, close.deploy)
+
+    async def _switch(self, run: str) -> None:
+        conduct = self._conduct
+        await conduct.step(run, Phase.FLIP, flip.agree)
+        await conduct.on_hosts(run, Phase.FLIP, then=flip.measure)
+        await conduct.on_hosts(run, Phase.RESTART)
+        await conduct.step(run, Phase.WATCH, watch.health)
+        await conduct.on_hosts(run, Phase.FINISH)
+
+    async def _give_up(self, run: str, error: ShiphornError) -> str:
+        await self._conduct.across(run, "undo")
+        return await self._conduct.end(run, close.deploy, error)
+
+    async def _lock(self, deployment: Deployment) -> str:
+        return await lock.take(deployment, self._engine.executor.lives)

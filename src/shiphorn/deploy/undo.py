@@ -1,0 +1,23 @@
+"""Undo: take back what a deploy did before its flip, wherever it got to."""
+
+from __future__ import annotations
+
+from shiphorn.deploy import flip
+from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.model.deploy import HostState, Phase
+from shiphorn.remote import scripts
+
+TIMEOUT_SECONDS = 60.0
+"""A host that does not answer is left: its next deploy clears away what it finds."""
+
+
+async def host(deployment: Deployment, target: Target) -> None:
+    """Disarm a host and remove its new release; it goes on with what it ran before."""
+    await flip.disarm([target])
+    if target.run.phase != Phase.STAGE:
+        return
+    shell = await deployment.shell(target)
+    reply = await shell.run(scripts.undo(await deployment.plan(target)), timeout_seconds=TIMEOUT_SECONDS)
+    deployment.require_success(reply)
+    if not target.failed:
+        deployment.note(target, Phase.STAGE, HostState.REMOVED)

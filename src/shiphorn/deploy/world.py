@@ -1,0 +1,24 @@
+"""What a deploy needs from outside, handed in by `wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shiphorn.config.load import Config, RegionSource
+from shiphorn.deploy.fleet import Fleet
+from shiphorn.ports import ArtifactCache, EventSink, Inventory, Secrets, Source
+from shiphorn.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside of a deploy, but for the engine that runs it."""
+
+    store: Store
+    fleet: Fleet
+    artifacts: ArtifactCache
+    source: Callable[[Config], Source]
+    inventory: Callable[[RegionSource], Inventory]
+    secrets: Callable[[Config], Secrets]
+    tell: EventSink
