@@ -10,6 +10,7 @@ from shiphorn.deploy.problems import summary
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import DeployState, HostState
 from shiphorn.model.events import DeployFinished
+from shiphorn.store.store import Store
 
 
 def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
@@ -50,3 +51,18 @@ def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[Deplo
             "They are brought up to date by the next deploy that reaches them.",
         )
     return DeployState.SUCCEEDED, "", "", ""
+
+
+def crashed(store: Store, deploy_id: int, error: Exception) -> None:
+    """Record that a defect of shiphorn ended a deploy; before the flip the environment is freed.
+
+    What is on the hosts is cleared away by their next deploy.
+    """
+    record = store.deploys.get(deploy_id)
+    if record is None or record.flip_at is not None:
+        return
+    message = f"a defect of shiphorn ended it: {type(error).__name__}: {error}"
+    store.deploys.update(
+        deploy_id, state=DeployState.FAILED, finished_at=time.time(), code="SH699", message=message
+    )
+    store.deploys.unlock(deploy_id)

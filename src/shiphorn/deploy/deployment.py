@@ -14,7 +14,7 @@ from shiphorn.config.load import Config, Environment, load_text
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.errors import HostError, Refused, ShiphornError
-from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, HostState, Observed, Phase, Problem
+from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, HostState, Kind, Observed, Phase, Problem
 from shiphorn.model.events import Event, HostChanged
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import Command, HostSettings, Login, Moment, SecretRef
@@ -99,6 +99,10 @@ class Deployment:
         self.world.store.deploys.update(self.id, **values)
         self.record = replace(self.record, **values)
 
+    def preview(self, **values: Any) -> None:
+        """Set columns of a deploy that is only planned, and in no store."""
+        self.record = replace(self.record, **values)
+
     def place(self, runs: Sequence[HostRun]) -> None:
         """Take the hosts, as the store has them, each with its settings."""
         name = self.environment.name
@@ -152,7 +156,8 @@ class Deployment:
             env_file=settings.env_file,
             actor=record.order.actor,
             branch=record.order.ref or record.release,
-            deployer=f"deploy {record.id} by {record.order.actor}",
+            deployer=f"{record.order.kind} {record.id} by {record.order.actor}",
+            is_rollback=record.order.kind == Kind.ROLLBACK,
         )
 
     def commands(self, target: Target, moment: Moment) -> tuple[Command, ...]:

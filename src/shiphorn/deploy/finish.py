@@ -19,7 +19,7 @@ async def host(deployment: Deployment, target: Target) -> None:
         scripts.finish(await deployment.plan(target), commands),
         timeout_seconds=deployment.patience(commands),
     )
-    deployment.keep_outputs(target.host.name, outputs_of(reply))
+    deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
     problems = problems_of(reply)
     if problems:
         deployment.fail(target, Phase.FINISH, problems[0], HostState.BROKEN)

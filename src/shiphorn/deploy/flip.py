@@ -87,8 +87,7 @@ async def disarm(targets: Iterable[Target]) -> None:
     for target in targets:
         if target.flip is not None:
             with suppress(ConnectError):
-                await target.flip.send(b"stop
-")
+                await target.flip.send(b"stop\n")
             target.flip = None
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState
+from shiphorn.model.deploy import Deploy, DeployState, Order
 from shiphorn.model.release import Commit, release_id
 from shiphorn.ports import Source
 from shiphorn.store.store import Store
@@ -23,12 +23,7 @@ async def commit(deployment: Deployment) -> str:
     live = live_sha(store, order.app, order.environment)
     ref = named(store, order.app, order.environment, order.ref or deployment.config.branch)
     found = await find(deployment.source, ref)
-    now = datetime.fromtimestamp(time.time(), UTC)
-    deployment.change(
-        sha=found.sha,
-        from_sha=live,
-        release=release_id(now, after=_newest(store, order.app, order.environment)),
-    )
+    deployment.change(sha=found.sha, from_sha=live, release=next_release(store, order))
     return f"{found.short} {found.subject}"
 
 
@@ -54,6 +49,13 @@ def named(store: Store, app: str, environment: str, ref: str) -> str:
             hint="Name a branch, a tag or a commit.",
         )
     return sha
+
+
+def next_release(store: Store, order: Order) -> str:
+    """An id for a release made now, later than all that are known of."""
+    return release_id(
+        datetime.fromtimestamp(time.time(), UTC), after=_newest(store, order.app, order.environment)
+    )
 
 
 def live_sha(store: Store, app: str, environment: str) -> str:

@@ -15,9 +15,9 @@ async def host(deployment: Deployment, target: Target) -> None:
         await flip.host(deployment, target)
     if target.flip is None or target.failed:
         return
-    patience = deployment.patience(deployment.commands(target, Moment.RESTART))
-    reply = await target.flip.reply(timeout_seconds=patience)
-    deployment.keep_outputs(target.host.name, outputs_of(reply))
+    commands = deployment.commands(target, Moment.RESTART)
+    reply = await target.flip.reply(timeout_seconds=deployment.patience(commands))
+    deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
     problems = problems_of(reply)
     if problems:
         deployment.fail(target, Phase.RESTART, problems[0], HostState.BROKEN)

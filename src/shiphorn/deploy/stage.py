@@ -25,7 +25,7 @@ async def host(deployment: Deployment, target: Target) -> None:
     prepare = shell.start(scripts.prepare(plan, packing, commands), payload=packing)
     target.flip = shell.start(scripts.flip(plan, deployment.commands(target, Moment.RESTART)))
     reply = await prepare.reply(timeout_seconds=deployment.patience(commands))
-    deployment.keep_outputs(target.host.name, outputs_of(reply))
+    deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
     deployment.require_success(reply)
     deployment.note(target, Phase.STAGE, HostState.STAGED)
     await flip.armed(deployment, target, target.flip)

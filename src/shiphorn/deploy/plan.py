@@ -1,0 +1,118 @@
+"""Plan: everything that a deploy would do, found out without changing anything.
+
+The texts are made by the very functions that a deploy sends to hosts; only the artifact's digest is
+missing from them when the commit was not built yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiphorn.config.load import Config
+from shiphorn.deploy import build, discover, probe, resolve
+from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.problems import problem_of
+from shiphorn.deploy.world import World
+from shiphorn.engine.fanout import each
+from shiphorn.errors import ShiphornError
+from shiphorn.model.deploy import Deploy, HostRun, Order, Problem
+from shiphorn.model.release import Artifact, Commit, Packing
+from shiphorn.model.settings import Moment
+from shiphorn.model.target import Host
+from shiphorn.remote import scripts
+from shiphorn.remote.answers import ProbeFacts
+
+NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
+"""Stands in a plan for an artifact that is not built yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPreview:
+    """What one host would get. `scripts` is moment -> the exact text that it would run."""
+
+    host: Host
+    deploy_to: str
+    facts: ProbeFacts | None
+    problem: Problem | None
+    scripts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a deploy would do. `commits` go out newest first, `removed` would be taken back.
+
+    `live_sha` is what the hosts run now, "" when they run nothing known. `artifact` is None when
+    the commit has still to be built.
+    """
+
+    order: Order
+    commit: Commit
+    live_sha: str
+    commits: Sequence[Commit]
+    removed: Sequence[Commit]
+    build: tuple[str, ...]
+    artifact: Artifact | None
+    hosts: Sequence[HostPreview]
+
+
+async def make(world: World, config: Config, order: Order) -> Plan:
+    """Look at everything and change nothing. Raises what a deploy would raise before its build."""
+    environment = config.environment(order.environment)
+    ref = resolve.named(world.store, order.app, order.environment, order.ref or config.branch)
+    hosts = await discover.choose(config, environment, order.selection, world.inventory)
+    record = Deploy(
+        id=0,
+        run="plan",
+        order=order,
+        config_path=str(config.path),
+        config_text=config.text,
+        executor="",
+        started_at=time.time(),
+    )
+    deployment = Deployment(world, record, config, environment)
+    deployment.place([HostRun(host, position) for position, host in enumerate(hosts)])
+    world.fleet.warm(deployment.targets.values())
+    commit = await resolve.find(deployment.source, ref)
+    deployment.preview(sha=commit.sha, release=resolve.next_release(world.store, order))
+    targets = list(deployment.targets.values())
+    found = await each(targets, lambda target: probe.look(deployment, target), at_once=deployment.at_once)
+    live = _live(found) or resolve.live_sha(world.store, order.app, order.environment)
+    source = deployment.source
+    known = bool(live) and await source.has(live)
+    return Plan(
+        order,
+        commit,
+        live,
+        await source.log(live, commit.sha) if known else [],
+        await source.log(commit.sha, live) if known else [],
+        tuple(command.run for command in environment.build),
+        build.find(deployment),
+        [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
+    )
+
+
+async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | ShiphornError) -> HostPreview:
+    plan = await deployment.plan(target)
+    stage, restart, finish = (
+        deployment.commands(target, moment) for moment in (Moment.STAGE, Moment.RESTART, Moment.FINISH)
+    )
+    facts = None if isinstance(found, ShiphornError) else found
+    problem = problem_of(found, target.host) if isinstance(found, ShiphornError) else None
+    packing = NOT_BUILT
+    if facts is not None and build.find(deployment) is not None:
+        packing = await build.packing(deployment, facts.tools)
+    texts = {
+        "stage": scripts.prepare(plan, packing, stage).text,
+        "flip": scripts.flip(plan, restart).text,
+        "finish": scripts.finish(plan, finish).text,
+    }
+    return HostPreview(target.host, target.settings.deploy_to, facts, problem, texts)
+
+
+def _live(found: Sequence[ProbeFacts | ShiphornError]) -> str:
+    running = [
+        facts.live_revision for facts in found if isinstance(facts, ProbeFacts) and facts.live_revision
+    ]
+    return max(running, key=running.count, default="")

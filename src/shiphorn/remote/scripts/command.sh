@@ -1,0 +1,128 @@
+# Commands of people: run at most once, outlive the connection, can be found again.
+# Set ahead: ENV_NAMES, and HORN_ENV_<NAME> for each.
+
+# The supervisor is the leader of its own session: a lost connection does not reach it. It gets the
+# command on stdin, since argv can be read by everybody. Its status is written by one rename.
+SUPERVISOR='
+trap : TERM HUP
+at=$HORN_AT; limit=$HORN_LIMIT; as=$HORN_AS
+unset HORN_AT HORN_LIMIT HORN_AS
+body=$(cat)
+clock_ms() { ns=$(date +%s%N); case $ns in *[!0-9]*) echo "$(date +%s)000" ;; *) echo "${ns%??????}" ;; esac; }
+begun=$(clock_ms)
+if [ -r "/proc/$$/stat" ]; then
+    start=$(cat "/proc/$$/stat"); set -- ${start##*) }; start=${20}
+else
+    start=$(ps -o lstart= -p "$$")
+fi
+printf "%s\n%s\n" "$$" "$start" >"$at/pid.new" && mv -f "$at/pid.new" "$at/pid"
+end() { printf "%s %s\n" "$1" "$(($(clock_ms) - begun))" >"$at/status.new" && mv -f "$at/status.new" "$at/status"; }
+if [ -n "$as" ]; then
+    (printf "%s" "$body" | sudo -n -u "$as" -- /bin/sh -c "eval \"\$(cat)\" </dev/null") >"$at/out" 2>&1 &
+else
+    (printf "%s" "$body" | /bin/sh -c "eval \"\$(cat)\" </dev/null") >"$at/out" 2>&1 &
+fi
+job=$!
+(
+    trap "" TERM HUP
+    passed=0
+    while [ "$passed" -lt "$limit" ]; do sleep 1; [ -f "$at/status" ] && exit; passed=$((passed + 1)); done
+    : >"$at/late"
+    kill -TERM -- "-$$"
+    sleep 5
+    [ -f "$at/status" ] && exit
+    end 124
+    kill -KILL -- "-$$"
+) >/dev/null 2>&1 &
+# A signal ends the wait early: what counts is that the job is gone.
+wait "$job"; code=$?
+while kill -0 "$job" 2>/dev/null; do wait "$job"; code=$?; done
+end "$code"
+'
+
+# command_at MOMENT NUMBER LIMIT REPEATABLE USER: run $COMMAND in $COMMAND_DIR, unless it ran already.
+command_at() {
+    COMMAND_AT=$RUN_DIR/commands/$1-$2
+    command_again=0
+    if [ -f "$COMMAND_AT/status" ]; then
+        command_again=1
+    elif alive "$COMMAND_AT"; then
+        command_follow "$1" "$2"
+    elif [ -d "$COMMAND_AT" ] && [ "$4" = 0 ]; then
+        die SH421 "$1 command was interrupted" "\"$COMMAND\" was interrupted, and how it ended is not known." \
+            "Look at what it did. If it may run twice, mark it repeatable; else deploy again once it is in order."
+    else
+        rm -rf "$COMMAND_AT"
+        command_start "$3" "$5"
+        command_follow "$1" "$2"
+    fi
+    command_report "$1" "$2" "$3" "$command_again"
+}
+
+command_start() {
+    if [ -n "$2" ] && ! sudo -n -u "$2" -- true </dev/null >/dev/null 2>&1; then
+        die SH424 "sudo to $2 is refused" "$(id -un) may not become $2 with sudo -n." "Allow it in sudoers (NOPASSWD), or leave out \"user\"."
+    fi
+    mkdir -p "$COMMAND_AT" && : >"$COMMAND_AT/out" || die_of_writing "$COMMAND_AT"
+    command_body=
+    if [ -n "$2" ]; then
+        # sudo drops the environment, so it goes along with the command.
+        command_quoted=$(printf '%s' "$COMMAND_DIR" | sed "s/'/'\\\\''/g")
+        command_body="cd '$command_quoted' || exit 1$NL"
+        for command_name in $ENV_NAMES; do
+            eval "command_value=\$HORN_ENV_$command_name"
+            command_quoted=$(printf '%sx' "$command_value" | sed "s/'/'\\\\''/g")
+            command_body="$command_body$command_name='${command_quoted%x}'; export $command_name$NL"
+        done
+    fi
+    (
+        cd "$COMMAND_DIR" || exit 1
+        for command_name in $ENV_NAMES; do
+            eval "command_value=\$HORN_ENV_$command_name"
+            export "$command_name=$command_value"
+        done
+        HORN_AT=$COMMAND_AT HORN_LIMIT=$1 HORN_AS=$2
+        export HORN_AT HORN_LIMIT HORN_AS
+        unset IFS
+        printf '%s' "$command_body$COMMAND" | setsid /bin/sh -c "$SUPERVISOR" horn-command >/dev/null 2>&1 &
+    )
+}
+
+# command_follow MOMENT NUMBER: wait for the end; what it prints meanwhile is told about once a second.
+command_follow() {
+    follow_told=0 follow_next=0 follow_pause=0.01 follow_missing=0
+    while [ ! -f "$COMMAND_AT/status" ]; do
+        sleep "$follow_pause"
+        case $follow_pause in 0.01) follow_pause=0.02 ;; 0.02) follow_pause=0.05 ;; 0.05) follow_pause=0.1 ;; *) follow_pause=0.25 ;; esac
+        follow_next=$((follow_next + 1))
+        if ! alive "$COMMAND_AT"; then
+            # It may not have written its pid yet, or may be between its status and its end.
+            follow_missing=$((follow_missing + 1))
+            [ -f "$COMMAND_AT/status" ] || [ "$follow_missing" -lt 40 ] ||
+                die SH421 "$1 command was interrupted" "\"$COMMAND\" was killed, and how it ended is not known." \
+                    "Look at what it did. If it may run twice, mark it repeatable; else deploy again once it is in order."
+        fi
+        if [ "$((follow_next % 4))" = 0 ]; then
+            follow_size=$(($(wc -c <"$COMMAND_AT/out")))
+            if [ "$follow_size" -gt "$follow_told" ]; then
+                tail -c "+$((follow_told + 1))" "$COMMAND_AT/out" | head -c 65536 >"$COMMAND_AT/new"
+                follow_told=$((follow_told + $(wc -c <"$COMMAND_AT/new")))
+                frame_output "$COMMAND_AT/new" out "$1" "$2"
+            fi
+        fi
+    done
+}
+
+command_report() {
+    IFS=' ' read -r report_code report_ms <"$COMMAND_AT/status"
+    if [ -f "$COMMAND_AT/late" ]; then report_code=124; fi
+    frame_output "$COMMAND_AT/out" command "$1" "$2" "$report_code" "$report_ms" "$4"
+    [ "$report_code" != 0 ] || return 0
+    report_last=$(tail -n 1 "$COMMAND_AT/out" | head -c 300)
+    report_short=$(printf '%s' "$COMMAND" | head -n 1 | head -c 60)
+    if [ -f "$COMMAND_AT/late" ]; then
+        die SH420 "$1 command took too long: $report_short" "\"$report_short\" was stopped after $3 s." "Give it more time with \"timeout\"."
+    fi
+    die SH423 "$1 command failed: $report_short" "\"$report_short\" ended with status $report_code: $report_last" \
+        "Its whole output: horn logs"
+}

@@ -1,0 +1,57 @@
+# Hold the new link ready, wait for the word, and switch `current` at the instant that it names.
+
+# wait_until NS: sleep for most of it, then watch the clock, since a sleep may be late by milliseconds.
+wait_until() {
+    while :; do
+        wait_left=$(($1 - $(now)))
+        [ "$wait_left" -gt 0 ] || return 0
+        if [ "$wait_left" -gt 60000000000 ]; then
+            rm -f "$LINK"
+            die SH414 'the clock jumped' "The agreed instant is $((wait_left / 1000000000)) s away by this host's clock." "Let the host keep its time with NTP, and deploy again."
+        fi
+        if [ "$wait_left" -gt 15000000 ]; then
+            wait_ms=$(((wait_left - 10000000) / 1000000))
+            sleep "$((wait_ms / 1000)).$(printf '%03d' "$((wait_ms % 1000))")"
+        fi
+    done
+}
+
+fence
+LINK=$HORN/current.$RUN
+look
+if [ -f "$MARK" ] && [ ! -f "$RUN_DIR/staged" ] || [ ! -d "$NEW" ]; then
+    die SH416 'the release is not ready' "$NEW is not there, or not complete." "See what the host keeps: horn releases"
+fi
+if [ "$LIVE" != "$RELEASE" ]; then
+    refuse_current
+    [ "$FAILED" = 0 ] || exit 1
+    printf '%s\n' "$LIVE" >"$RUN_DIR/previous" || die_of_writing "$RUN_DIR"
+    rm -f "$LINK"
+    ln -s "$NEW" "$LINK" || die_of_writing "$HORN"
+fi
+frame armed
+word=
+IFS=' ' read -r word at || word=
+if [ "$word" != go ]; then
+    rm -f "$LINK"
+    frame disarmed
+    exit 0
+fi
+already=1
+if [ "$LIVE" != "$RELEASE" ]; then
+    already=0
+    fence
+    [ "$at" = now ] || wait_until "$at"
+    mv -fT "$LINK" "$CURRENT" || {
+        rm -f "$LINK"
+        die SH413 'the link could not be switched' "$CURRENT could not be replaced; it is what it was." "It takes a mv that knows -T (GNU or busybox), and the right to write to $BASE."
+    }
+    flipped_ns=$(now)
+    [ "$(readlink "$CURRENT")" = "$NEW" ] || die SH419 'the link was switched back' "$CURRENT is not what was just written; something else changes it." "Find what else deploys to $BASE."
+    printf '%s\n' "$flipped_ns" >"$RUN_DIR/flipped"
+fi
+rm -f "$MARK"
+flipped_ns=$(read_file "$RUN_DIR/flipped")
+previous=$(read_file "$RUN_DIR/previous")
+frame flipped "${flipped_ns:-0}" "${previous:--}" "$already"
+COMMAND_DIR=$NEW

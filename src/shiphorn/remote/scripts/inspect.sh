@@ -1,0 +1,2 @@
+# Say what the host runs and keeps. Changes nothing.
+tell_live

@@ -1,0 +1,228 @@
+# What all scripts share. Set ahead: H (nonce, by the driver), DEPLOY_TO, RUN, TOKEN, RELEASE, DEPLOYER.
+# Names with spaces or globs come apart nowhere: fields end at newlines only, and globs are off.
+set -fu
+umask 022
+NL='
+'
+IFS=$NL
+DATA=
+FAILED=0
+
+case $DEPLOY_TO in
+    '~') BASE=$HOME ;;
+    '~/'*) BASE=$HOME/${DEPLOY_TO#'~/'} ;;
+    *) BASE=$DEPLOY_TO ;;
+esac
+CURRENT=$BASE/current
+RELEASES=$BASE/releases
+SHARED=$BASE/shared
+NEW=$RELEASES/$RELEASE
+HORN=$BASE/.horn
+RUN_DIR=$HORN/runs/$RUN
+MARK=$HORN/unfinished/$RELEASE
+OUTPUT_LIMIT=8388608
+
+# frame VERB [ARG...]: a message to the deployer; its data is $DATA.
+frame() {
+    frame_head=$1
+    shift
+    frame_tail=
+    for frame_arg; do frame_tail="$frame_tail $frame_arg"; done
+    printf '\n@horn %s %s %s%s\n%s\n' "$H" "$frame_head" "${#DATA}" "$frame_tail" "$DATA"
+    DATA=
+}
+
+# fail CODE CAUSE MESSAGE HINT: tell of a problem, and go on. CAUSE is the same on every host.
+fail() {
+    FAILED=1
+    DATA=$2$NL$3$NL$4
+    frame fail "$1"
+}
+
+die() {
+    fail "$@"
+    exit 1
+}
+
+# now: Unix time in nanoseconds, 0 where `date` has none.
+now() {
+    now_ns=$(date +%s%N)
+    case $now_ns in *[!0-9]*) now_ns=0 ;; esac
+    [ "${#now_ns}" -ge 19 ] || now_ns=0
+    printf '%s' "$now_ns"
+}
+
+# read_file FILE: its text, or nothing.
+read_file() {
+    if [ -f "$1" ]; then cat "$1"; fi
+}
+
+# free_bytes DIR: what the file system of the nearest existing folder has left.
+free_bytes() {
+    free_dir=$1
+    while [ ! -d "$free_dir" ]; do free_dir=${free_dir%/*}; free_dir=${free_dir:-/}; done
+    df -Pk "$free_dir" 2>/dev/null | {
+        read -r free_line
+        read -r free_line
+        # Device and mount point may hold spaces; the number before the percentage does not.
+        free_line=${free_line%%%*}
+        free_line=${free_line% *}
+        while case $free_line in *' ') true ;; *) false ;; esac; do free_line=${free_line% }; done
+        printf '%s' "$((${free_line##* } * 1024))"
+    }
+}
+
+# look: what `current` is (KIND, TARGET), and which release it names (LIVE).
+look() {
+    LIVE='' TARGET=''
+    if [ -L "$CURRENT" ]; then
+        TARGET=$(readlink "$CURRENT")
+        case $TARGET in /*) look_at=$TARGET ;; *) look_at=$BASE/$TARGET ;; esac
+        if [ ! -d "$CURRENT/" ]; then
+            KIND=dangling
+        elif [ "$(cd "${look_at%/*}" 2>/dev/null && pwd -P)" = "$(cd "$RELEASES" 2>/dev/null && pwd -P)" ]; then
+            KIND=release LIVE=${look_at##*/}
+        else
+            KIND=outside
+        fi
+    elif [ -d "$CURRENT" ]; then
+        KIND='directory'
+    elif [ -e "$CURRENT" ]; then
+        KIND='file'
+    else
+        KIND=absent
+    fi
+}
+
+# refuse_current: a `current` that is not ours to switch is never touched.
+refuse_current() {
+    look
+    refuse_hint="Look at it on the host, move it aside if it is not needed, and deploy again."
+    case $KIND in
+        directory) fail SH404 'current is a directory' "$CURRENT is a directory, not a link." "$refuse_hint" ;;
+        file) fail SH404 'current is a file' "$CURRENT is a file, not a link." "$refuse_hint" ;;
+        dangling) fail SH405 'current is a dangling link' "$CURRENT links to $TARGET, which does not exist." "$refuse_hint" ;;
+        outside) fail SH406 'current links out of releases' "$CURRENT links to $TARGET, outside of $RELEASES." "$refuse_hint" ;;
+    esac
+}
+
+# list_releases: the names of all releases, oldest first.
+list_releases() {
+    [ -d "$RELEASES" ] || return 0
+    list_found=$(ls "$RELEASES")
+    for list_name in $list_found; do
+        is_release "$list_name" && [ -d "$RELEASES/$list_name" ] && [ ! -L "$RELEASES/$list_name" ] && printf '%s\n' "$list_name"
+    done
+    return 0
+}
+
+is_release() {
+    case $1 in *[!0-9]*) return 1 ;; esac
+    [ "${#1}" -eq 14 ]
+}
+
+# tell_live: what the host runs and keeps.
+tell_live() {
+    look
+    tell_revision=
+    [ -z "$LIVE" ] || tell_revision=$(read_file "$CURRENT/REVISION")
+    DATA=$tell_revision
+    frame live "${LIVE:--}"
+    DATA=$(list_releases)
+    frame releases
+}
+
+# fence: refuse to work for a deploy that is older than one seen here. A deployer checks this before
+# each change; between the check and the change a newer one may come, so the flip checks once more.
+fence() {
+    mkdir -p "$HORN/unfinished" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
+    chmod 700 "$HORN"
+    fence_token=0 fence_rest=''
+    if [ -f "$HORN/fence" ]; then IFS=' ' read -r fence_token fence_rest <"$HORN/fence"; fi
+    if [ "$fence_token" -gt "$TOKEN" ]; then
+        die SH409 'a newer deploy came' "A newer deploy has taken $BASE: ${fence_rest#* }." "See what it did before you deploy again: horn status"
+    fi
+    if [ "$fence_token" -lt "$TOKEN" ]; then
+        printf '%s %s %s\n' "$TOKEN" "$RUN" "$DEPLOYER" >"$HORN/fence.$RUN" && mv -f "$HORN/fence.$RUN" "$HORN/fence" ||
+            die_of_writing "$HORN/fence"
+    fi
+    mkdir -p "$RUN_DIR/commands" || die_of_writing "$RUN_DIR"
+}
+
+# die_of_writing PATH [BYTES]: say why a write failed, by what can be checked.
+die_of_writing() {
+    if [ "$(free_bytes "$1")" -lt "${2:-65536}" ]; then
+        die SH402 'disk full' "The disk that holds $1 is full." "Make room: old releases, logs; see: df -h"
+    fi
+    die SH401 'not writable' "$(id -un) cannot write to $1." "Give it to the deploy user: chown $(id -un)"
+}
+
+# discard PATH: out of sight by one rename, then deleted.
+discard() {
+    [ -e "$1" ] || [ -L "$1" ] || return 0
+    discard_to=$HORN/trash/${1##*/}.$RUN
+    empty "$discard_to"
+    mv -f "$1" "$discard_to" && empty "$discard_to"
+}
+
+empty() {
+    rm -rf "$1" 2>/dev/null || { chmod -R u+rwx "$1" 2>/dev/null; rm -rf "$1"; }
+}
+
+# start_of PID: when a process started, so that a pid used again is not taken for it.
+start_of() {
+    if [ -r "/proc/$1/stat" ]; then
+        start_line=$(cat "/proc/$1/stat" 2>/dev/null)
+        IFS=' '
+        # After the command's name in brackets the 20th field is the start time.
+        set -- ${start_line##*) }
+        IFS=$NL
+        printf '%s' "${20:-}"
+    else
+        ps -o lstart= -p "$1" 2>/dev/null
+    fi
+}
+
+# alive DIR: whether the supervisor of a command still runs.
+alive() {
+    [ -f "$1/pid" ] || return 1
+    alive_start=
+    { read -r alive_pid; read -r alive_start; } <"$1/pid"
+    kill -0 "$alive_pid" 2>/dev/null && [ "$(start_of "$alive_pid")" = "$alive_start" ]
+}
+
+# kill_commands RUN_DIR: end what is still running for a deploy.
+kill_commands() {
+    [ -d "$1/commands" ] || return 0
+    kill_found=$(ls "$1/commands")
+    for kill_name in $kill_found; do
+        [ -f "$1/commands/$kill_name/status" ] && continue
+        if alive "$1/commands/$kill_name"; then
+            kill -KILL -- "-$alive_pid" 2>/dev/null
+        fi
+    done
+}
+
+# frame_output FILE VERB [ARG...]: a message with a file as its data, and its size as the last argument.
+# Of a very long one the middle is left out.
+frame_output() {
+    output_file=$1
+    output_total=$(($(wc -c <"$1")))
+    output_head=$2
+    shift 2
+    output_tail=
+    for output_arg; do output_tail="$output_tail $output_arg"; done
+    if [ "$output_total" -gt "$OUTPUT_LIMIT" ]; then
+        {
+            head -c "$((OUTPUT_LIMIT / 2))" "$output_file"
+            printf '\n[... %s bytes left out ...]\n' "$((output_total - OUTPUT_LIMIT))"
+            tail -c "$((OUTPUT_LIMIT / 2))" "$output_file"
+        } >"$output_file.cut"
+        output_file=$output_file.cut
+    fi
+    output_bytes=$(($(wc -c <"$output_file")))
+    printf '\n@horn %s %s %s%s %s\n' "$H" "$output_head" "$output_bytes" "$output_tail" "$output_total"
+    # The file may have grown since it was measured.
+    head -c "$output_bytes" "$output_file"
+    printf '\n'
+}

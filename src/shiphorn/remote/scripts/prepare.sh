@@ -1,0 +1,139 @@
+# Receive, verify and unpack a release, and make it ready. Set ahead: ENCODING, DIGEST, PACKED_BYTES,
+# REVISION, SHARED_DIRS, SHARED_FILES, ENV_FILE, ENV_NAMES.
+
+# sweep: take away what deploys left that died before their flip; their tokens are older than ours.
+sweep() {
+    look
+    sweep_found=$(ls "$HORN/unfinished")
+    for sweep_name in $sweep_found; do
+        sweep_run=$(read_file "$HORN/unfinished/$sweep_name")
+        [ "$sweep_run" != "$RUN" ] || continue
+        kill_commands "$HORN/runs/$sweep_run"
+        if [ "$sweep_name" != "$LIVE" ]; then discard "$RELEASES/$sweep_name"; fi
+        rm -f "$HORN/unfinished/$sweep_name" "$HORN/current.$sweep_run"
+    done
+    sweep_found=$(ls "$HORN/trash")
+    for sweep_name in $sweep_found; do empty "$HORN/trash/$sweep_name"; done
+}
+
+# receive: the packed release from stdin to a file. `dd` by whole blocks, as busybox knows no count in bytes.
+receive() {
+    receive_to=$HORN/incoming.$RUN
+    {
+        receive_blocks=$((PACKED_BYTES / 65536))
+        receive_rest=$((PACKED_BYTES % 65536))
+        if [ "$receive_blocks" -gt 0 ]; then dd bs=65536 count="$receive_blocks" iflag=fullblock 2>/dev/null; fi &&
+            if [ "$receive_rest" -gt 0 ]; then dd bs="$receive_rest" count=1 iflag=fullblock 2>/dev/null; fi
+    } >"$receive_to" || die_of_writing "$receive_to" "$PACKED_BYTES"
+    receive_sum=$(sha256sum <"$receive_to")
+    if [ "${receive_sum%% *}" != "$DIGEST" ]; then
+        receive_size=$(($(wc -c <"$receive_to")))
+        rm -f "$receive_to"
+        if [ "$receive_size" -lt "$PACKED_BYTES" ] && [ "$(free_bytes "$HORN")" -lt "$PACKED_BYTES" ]; then die_of_writing "$HORN" "$PACKED_BYTES"; fi
+        die SH412 'damaged in transit' "The release arrived damaged: $receive_size of $PACKED_BYTES bytes, or other ones." "Deploy again; if it happens again, look at the network and the disk."
+    fi
+}
+
+unpack() {
+    if [ "$(read_file "$MARK")" = "$RUN" ]; then discard "$NEW"; fi
+    if [ -e "$NEW" ] || [ -L "$NEW" ]; then
+        die SH411 'release exists already' "$NEW exists, and another deploy made it." "Deploy again: it gets a new release id."
+    fi
+    mkdir -p "$RELEASES" "$SHARED" && printf '%s\n' "$RUN" >"$MARK" && mkdir "$NEW" || die_of_writing "$RELEASES"
+    rm -f "$RUN_DIR/unpack.failed"
+    case $ENCODING in
+        zstd) unpack_with='zstd' ;;
+        *) unpack_with='gzip' ;;
+    esac
+    # tar's -o: the files belong to whoever unpacks them, also when that is root.
+    { "$unpack_with" -dc <"$receive_to" 2>/dev/null || : >"$RUN_DIR/unpack.failed"; } | tar -x -o -f - -C "$NEW" 2>"$RUN_DIR/unpack.said"
+    unpack_code=$?
+    rm -f "$receive_to"
+    if [ "$unpack_code" != 0 ] || [ -f "$RUN_DIR/unpack.failed" ]; then
+        unpack_said=$(head -n 1 "$RUN_DIR/unpack.said")
+        if [ "$(free_bytes "$NEW")" -lt "$PACKED_BYTES" ]; then die_of_writing "$NEW" "$PACKED_BYTES"; fi
+        die SH418 'cannot be unpacked' "The release could not be unpacked: $unpack_said" "Look at the disk and the file system of $BASE."
+    fi
+    printf '%s\n' "$REVISION" >"$NEW/REVISION" || die_of_writing "$NEW"
+}
+
+# inside PATH: whether the folder that holds it, links followed, lies in the new release.
+inside() {
+    inside_parent=$(cd "${1%/*}" 2>/dev/null && pwd -P) || inside_parent=
+    inside_top=$(cd "$NEW" && pwd -P)
+    case $inside_parent/ in
+        "$inside_top"/*) ;;
+        *) die SH415 'a shared path leads out of the release' "$1 leads out of the release by a link in the repository." "Take that link out of the repository, or the path out of \"shared\"." ;;
+    esac
+}
+
+# share PATH: the release's own PATH gives way to a link to the shared one.
+share() {
+    share_parent=$NEW/$1
+    share_parent=${share_parent%/*}
+    while [ ! -e "$share_parent" ] && [ ! -L "$share_parent" ]; do share_parent=${share_parent%/*}; done
+    inside "$share_parent/."
+    share_parent=$NEW/$1
+    mkdir -p "${share_parent%/*}" || die_of_writing "$NEW"
+    inside "$NEW/$1"
+    empty "$NEW/$1"
+    ln -s "$SHARED/$1" "$NEW/$1" || die_of_writing "$NEW"
+}
+
+link_shared() {
+    for path in $SHARED_DIRS; do
+        mkdir -p "$SHARED/$path" || die_of_writing "$SHARED/$path"
+        share "$path"
+    done
+    for path in $SHARED_FILES; do
+        [ -e "$SHARED/$path" ] ||
+            die SH407 'linked file missing' "$SHARED/$path does not exist." "Put it there once; every release links to it."
+        share "$path"
+    done
+}
+
+# env_line NAME: NAME=value, as both sh and the dotenv libraries read it.
+env_line() {
+    eval "env_value=\$HORN_ENV_$1"
+    case $env_value in
+        '') printf '%s=\n' "$1" ;;
+        *[!A-Za-z0-9_./:@%+,=-]*)
+            case $env_value in
+                *"'"*)
+                    env_escaped=$(printf '%sx' "$env_value" | sed 's/[\\"$`]/\\&/g')
+                    printf '%s="%s"\n' "$1" "${env_escaped%x}"
+                    ;;
+                *) printf "%s='%s'\n" "$1" "$env_value" ;;
+            esac
+            ;;
+        *) printf '%s=%s\n' "$1" "$env_value" ;;
+    esac
+}
+
+write_env() {
+    [ -n "$ENV_FILE" ] || return 0
+    env_parent=$NEW/$ENV_FILE
+    mkdir -p "${env_parent%/*}" || die_of_writing "$NEW"
+    inside "$NEW/$ENV_FILE"
+    empty "$NEW/$ENV_FILE"
+    (
+        umask 077
+        for env_name in $ENV_NAMES; do env_line "$env_name"; done >"$NEW/$ENV_FILE"
+    ) || die_of_writing "$NEW/$ENV_FILE"
+}
+
+fence
+refuse_current
+[ "$FAILED" = 0 ] || exit 1
+sweep
+COMMAND_DIR=$NEW
+if [ "$(read_file "$RUN_DIR/unpacked")" = "$DIGEST" ] && [ -d "$NEW" ]; then
+    frame have
+else
+    receive
+    unpack
+    link_shared
+    write_env
+    printf '%s\n' "$DIGEST" >"$RUN_DIR/unpacked" || die_of_writing "$RUN_DIR"
+    frame unpacked
+fi

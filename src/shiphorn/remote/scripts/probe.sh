@@ -1,0 +1,62 @@
+# Look, and change nothing. Set ahead: SHARED_FILES, NEEDED_BYTES.
+fact() {
+    DATA=$2
+    frame fact "$1"
+}
+
+fact home "$HOME"
+fact user "$(id -un)"
+fact base "$BASE"
+
+nearest=$BASE
+while [ ! -e "$nearest" ]; do nearest=${nearest%/*}; nearest=${nearest:-/}; done
+fact exists "$([ -d "$BASE" ] && echo 1)"
+writable=1
+for place in "$nearest" "$BASE" "$RELEASES" "$SHARED" "$HORN"; do
+    if [ -e "$place" ] && ! { [ -d "$place" ] && [ -w "$place" ] && [ -x "$place" ]; }; then
+        writable=0
+        fail SH401 'not writable' "$(id -un) cannot write to $place." "Give it to the deploy user: chown $(id -un) $place"
+        break
+    fi
+done
+fact writable "$writable"
+
+free=$(free_bytes "$BASE")
+fact free_bytes "$free"
+if [ "$free" -lt "$NEEDED_BYTES" ]; then
+    fail SH402 'disk full' "$BASE has $((free / 1000000)) MB free, the release needs $((NEEDED_BYTES / 1000000)) MB." \
+        "Make room: old releases, logs; see: df -h"
+fi
+
+tools=
+for tool in tar gzip zstd dd sha256sum setsid readlink sudo; do
+    command -v "$tool" >/dev/null 2>&1 && tools="$tools $tool"
+done
+fact tools "$tools"
+for tool in tar dd sha256sum setsid readlink; do
+    case "$tools " in
+        *" $tool "*) ;;
+        *) fail SH403 "$tool is missing" "The program $tool is not installed, or not on the PATH of $(id -un)." "Install it on the host." ;;
+    esac
+done
+case "$tools " in
+    *' gzip '* | *' zstd '*) ;;
+    *) fail SH403 'gzip and zstd are missing' 'Neither zstd nor gzip is installed.' 'Install one of them on the host.' ;;
+esac
+
+refuse_current
+fact kind "$KIND"
+fact target "$TARGET"
+fact unfinished "$([ -d "$HORN/unfinished" ] && ls "$HORN/unfinished")"
+missing=
+for file in $SHARED_FILES; do
+    [ -e "$SHARED/$file" ] || missing=$missing$file$NL
+done
+missing=${missing%"$NL"}
+fact missing_shared_files "$missing"
+if [ -n "$missing" ]; then
+    fail SH407 'linked file missing' "$SHARED/${missing%%"$NL"*} does not exist." "Put it there once; every release links to it."
+fi
+fact fence "$(read_file "$HORN/fence")"
+tell_live
+exit "$FAILED"

@@ -1,0 +1,2 @@
+# The last line of a flip, behind the restart commands.
+frame restarted

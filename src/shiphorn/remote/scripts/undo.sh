@@ -1,0 +1,15 @@
+# Take back what this deploy made, unless the host runs it.
+fence
+look
+kill_commands "$RUN_DIR"
+rm -f "$HORN/current.$RUN" "$HORN/incoming.$RUN"
+if [ "$LIVE" = "$RELEASE" ]; then
+    frame kept
+    exit 0
+fi
+if [ "$(read_file "$MARK")" = "$RUN" ]; then
+    discard "$NEW"
+    rm -f "$MARK"
+fi
+rm -rf "$RUN_DIR"
+frame undone

@@ -1,0 +1,89 @@
+"""Orders that change hosts: deploy, roll back, stop, resume."""
+
+from __future__ import annotations
+
+import time
+
+from shiphorn.config.load import Config
+from shiphorn.deploy.close import crashed
+from shiphorn.deploy.pipeline import Pipeline
+from shiphorn.deploy.world import World
+from shiphorn.engine.durable import Engine, Handle
+from shiphorn.errors import Refused
+from shiphorn.model.deploy import Deploy, DeployState, Order
+from shiphorn.model.events import DeployStarted, StopRequested
+
+
+class Shipping:
+    """Runs deploys in this process. The engine must be launched, and closed, by the owner."""
+
+    def __init__(self, world: World, engine: Engine) -> None:
+        self._world = world
+        self._engine = engine
+        self._pipeline = Pipeline(world, engine)
+
+    def record(self, config: Config, order: Order) -> Deploy:
+        """Put a new deploy on record. Raises Refused SH521 for another app than the config's."""
+        if order.app != config.app:
+            raise Refused(
+                "SH521",
+                f"{config.path} deploys {config.app}, not {order.app}.",
+                hint=f"Leave the app out, or use the config of {order.app}: --config FILE",
+            )
+        config.environment(order.environment)
+        deploys = self._world.store.deploys
+        now = time.time()
+        made = deploys.open(order, (str(config.path), config.text), self._engine.executor.id, now)
+        self._tell_start(made)
+        return made
+
+    async def run(self, record: Deploy) -> Deploy:
+        """Carry out a deploy or rollback to its end, good or bad."""
+        return await self._wait(record, await self._pipeline.start(record))
+
+    async def resume(self, deploy_id: int) -> Deploy:
+        """Bring a deploy whose process died to its end. Raises Refused SH522, SH523, SH524."""
+        record = self._world.store.deploys.get(deploy_id)
+        if record is None:
+            raise Refused("SH522", f"there is no deploy {deploy_id}.", hint="See: horn history")
+        if record.state != DeployState.RUNNING:
+            raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
+        if self._engine.executor.lives(record.executor):
+            raise Refused("SH524", f"deploy {deploy_id} is still being worked on by another process.")
+        self._tell_start(record)
+        return await self._wait(record, await self._pipeline.resume(record))
+
+    def stop(self, deploy_id: int, actor: str) -> None:
+        """Ask a deploy to stop at the next safe point."""
+        request_stop(self._world, deploy_id, actor)
+
+    async def _wait(self, record: Deploy, handle: Handle) -> Deploy:
+        deploys = self._world.store.deploys
+        try:
+            await handle.get_result()
+        except Exception as error:
+            crashed(self._world.store, record.id, error)
+            raise
+        return deploys.get(record.id) or record
+
+    def _tell_start(self, record: Deploy) -> None:
+        order = record.order
+        event = DeployStarted(
+            record.id, record.started_at, order.app, order.environment, order.kind, order.ref, order.actor
+        )
+        self._world.store.records.add_events([event])
+        self._world.tell(event)
+
+
+def request_stop(world: World, deploy_id: int, actor: str) -> Deploy:
+    """Leave the wish to stop for whichever process works on the deploy. Raises Refused SH522, SH523."""
+    record = world.store.deploys.get(deploy_id)
+    if record is None:
+        raise Refused("SH522", f"there is no deploy {deploy_id}.", hint="See: horn history")
+    if record.state != DeployState.RUNNING:
+        raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
+    world.store.deploys.update(deploy_id, stop_requested_by=actor)
+    event = StopRequested(deploy_id, time.time(), actor)
+    world.store.records.add_events([event])
+    world.tell(event)
+    return record

@@ -1,0 +1,93 @@
+"""Puts the parts together: from a config file and a home folder to a working service."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiphorn.adapters.artifacts import Artifacts
+from shiphorn.adapters.git import GitSource
+from shiphorn.adapters.inventory_exec import ExecInventory
+from shiphorn.adapters.inventory_static import StaticInventory
+from shiphorn.adapters.secrets import ConfiguredSecrets
+from shiphorn.adapters.ssh import SshTransport
+from shiphorn.config.load import Config, RegionSource
+from shiphorn.deploy.fleet import Fleet
+from shiphorn.deploy.world import World
+from shiphorn.ports import EventSink, Inventory, Secrets, Source
+from shiphorn.store.store import Store
+
+if TYPE_CHECKING:
+    from shiphorn.service.shipping import Shipping
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where shiphorn keeps its state and its caches on this machine."""
+
+    state: Path
+    cache: Path
+
+
+def home() -> Home:
+    """The folders by the XDG rules."""
+    user = Path.home()
+    state = Path(os.environ.get("XDG_STATE_HOME") or user / ".local" / "state")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or user / ".cache")
+    return Home(state / "shiphorn", cache / "shiphorn")
+
+
+def actor() -> str:
+    """Who gives the orders: `$HORN_ACTOR`, else user@machine."""
+    return os.environ.get("HORN_ACTOR") or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@asynccontextmanager
+async def open_world(tell: EventSink) -> AsyncIterator[World]:
+    """Everything but the engine: enough for questions, and for commands on hosts."""
+    places = home()
+    store = Store(places.state / "state.db")
+    fleet = Fleet(SshTransport())
+
+    def source(config: Config) -> Source:
+        return GitSource(config.repo, places.cache / "mirrors", tree=config.repo_tree)
+
+    def inventory(region: RegionSource) -> Inventory:
+        if region.inventory_command:
+            return ExecInventory(region.inventory_command, region.directory)
+        return StaticInventory(region.hosts)
+
+    def secrets(config: Config) -> Secrets:
+        return ConfiguredSecrets(config.secrets, config.path.parent)
+
+    try:
+        yield World(store, fleet, Artifacts(places.cache / "artifacts"), source, inventory, secrets, tell)
+    finally:
+        await fleet.close()
+        store.close()
+
+
+@asynccontextmanager
+async def open_shipping(world: World) -> AsyncIterator[Shipping]:
+    """The engine as well, launched on the running loop: what it takes to change hosts."""
+    # DBOS takes 0.3 s to import, which only a deploy has to pay.
+    from shiphorn.engine.durable import Engine  # noqa: PLC0415
+    from shiphorn.service.shipping import Shipping  # noqa: PLC0415
+    from shiphorn.store.sqlite import open_sqlite  # noqa: PLC0415
+
+    state = home().state
+    database = open_sqlite(state / "engine.db")
+    engine = Engine(database, state / "executors")
+    try:
+        shipping = Shipping(world, engine)
+        engine.launch()
+        yield shipping
+    finally:
+        engine.close()
+        database.dispose()
