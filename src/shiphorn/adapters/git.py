@@ -1,0 +1,176 @@
+"""Git by its own program: a mirror of the repository on the deployer, and trees out of it.
+
+A person's text (a URL, a ref) is checked first and stands behind `--` or `--end-of-options`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from shiphorn.adapters.git_tree import export_tree
+from shiphorn.adapters.programs import Ended, run
+from shiphorn.errors import SourceError
+from shiphorn.model.release import Commit
+
+_REF = re.compile(r"[A-Za-z0-9_][^\x00-\x20\x7f~^:?*\[\\]*")
+_SHA = re.compile(r"[0-9a-f]{4,40}")
+_CREDENTIALS = re.compile(r"(://)[^/@\s]*@")
+_LOG_FORMAT = "%H%x00%s%x00%an%x00%ct"
+FETCH_TIMEOUT_SECONDS = 1800.0
+
+
+class GitSource:
+    """A repository, by path or URL, with a bare mirror below `cache_root`.
+
+    `tree` is the subdirectory that is deployed, "" for all. Two processes may share a mirror.
+    """
+
+    def __init__(self, url: str, cache_root: Path, tree: str = "") -> None:
+        if not url or url.startswith("-") or "::" in url or any(ord(char) < 32 for char in url):
+            raise SourceError(
+                "SH202", f"{url!r} is not a repository.", hint='Set "repo" to a path or a git URL.'
+            )
+        self._url = url
+        self._tree = tree
+        name = re.sub(r"[^A-Za-z0-9._-]", "", url.rstrip("/").rsplit("/", 1)[-1]) or "repository"
+        self._mirror = cache_root / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+    async def refresh(self) -> None:
+        """Bring the mirror up to date. Raises SourceError SH201."""
+        self._mirror.parent.mkdir(parents=True, exist_ok=True)
+        async with _locked(self._mirror.with_suffix(".lock")):
+            if self._mirror.exists():
+                await self._fetch(self._mirror)
+            else:
+                await self._clone()
+
+    async def has(self, sha: str) -> bool:
+        """Whether the mirror holds this commit."""
+        if not self._mirror.exists() or _SHA.fullmatch(sha) is None:
+            return False
+        return (await self._git("cat-file", "-e", f"{sha}^{{commit}}")).status == 0
+
+    async def resolve(self, ref: str) -> Commit:
+        """The commit of a branch, a tag or a commit id, looked for in this order; "" is HEAD.
+
+        Raises SourceError SH203 (none), SH204 (several), SH205 (no ref at all).
+        """
+        if ref and (_REF.fullmatch(ref) is None or ".." in ref or "@{" in ref or ref.endswith("/")):
+            raise SourceError(
+                "SH205", f"{ref!r} cannot be a branch, a tag or a commit.", hint="Name one of them."
+            )
+        names = [f"refs/heads/{ref}", f"refs/tags/{ref}"] if ref else ["HEAD"]
+        if _SHA.fullmatch(ref):
+            names.append(ref)
+        for name in names:
+            found = await self._git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+            if found.status == 0:
+                return (await self._commits("-1", found.stdout.decode().strip()))[0]
+            if "ambiguous" in found.stderr:
+                raise SourceError(
+                    "SH204", f"{ref} is the beginning of several commits.", hint="Give more digits."
+                )
+        raise SourceError(
+            "SH203", f"{self._shown} has no branch, tag or commit {ref}.", hint=await self._near(ref)
+        )
+
+    async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
+        """Commits of `new` that `old` lacks, newest first."""
+        return await self._commits(f"-{limit}", new, *([f"^{old}"] if old else []))
+
+    async def contains(self, ancestor: str, commit: str) -> bool:
+        """Whether `ancestor` is in the history of `commit`."""
+        return (await self._git("merge-base", "--is-ancestor", ancestor, commit)).status == 0
+
+    async def export(self, sha: str, into: Path) -> None:
+        """Write the tree of a commit. Raises SourceError SH206, SH207, SH208."""
+        await export_tree(self._mirror, self._url, sha, self._tree, into)
+
+    @property
+    def _shown(self) -> str:
+        return _CREDENTIALS.sub(r"\1", self._url)
+
+    async def _clone(self) -> None:
+        fresh = Path(tempfile.mkdtemp(prefix=".clone-", dir=self._mirror.parent))
+        try:
+            await run(["git", "init", "--quiet", "--bare", str(fresh)], env=git_env())
+            for key, value in (
+                ("remote.origin.url", self._url),
+                ("remote.origin.fetch", "+refs/heads/*:refs/heads/*"),
+                ("gc.auto", "0"),
+            ):
+                await self._git("config", key, value, at=fresh)
+            await self._fetch(fresh)
+            fresh.rename(self._mirror)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    async def _fetch(self, mirror: Path) -> None:
+        try:
+            got = await self._git(
+                "fetch",
+                "--quiet",
+                "--prune",
+                "--tags",
+                "--force",
+                "origin",
+                at=mirror,
+                limit=FETCH_TIMEOUT_SECONDS,
+            )
+            head = await self._git("ls-remote", "--symref", "origin", "HEAD", at=mirror, limit=120.0)
+        except TimeoutError:
+            raise SourceError("SH201", f"{self._shown} did not answer in time.") from None
+        if got.status != 0:
+            raise SourceError(
+                "SH201",
+                f"{self._shown} cannot be fetched: {_CREDENTIALS.sub(r'//', got.last_words)}.",
+                hint='Does "repo" name it, and may this account read it? Try: git ls-remote URL',
+            )
+        named = re.match(rb"ref: (refs/heads/\S+)\tHEAD", head.stdout)
+        if named:
+            await self._git("symbolic-ref", "HEAD", named[1].decode(), at=mirror)
+
+    async def _commits(self, *what: str) -> list[Commit]:
+        got = await self._git("log", "-z", f"--format={_LOG_FORMAT}", *what, "--")
+        fields = got.stdout.decode(errors="replace").rstrip("\0").split("\0")
+        if got.status != 0 or len(fields) < 4:
+            return []
+        rows = [fields[start : start + 4] for start in range(0, len(fields), 4)]
+        return [Commit(sha, subject, author, int(at)) for sha, subject, author, at in rows]
+
+    async def _near(self, ref: str) -> str:
+        listed = await self._git("for-each-ref", "--format=%(refname:strip=2)", "refs/heads", "refs/tags")
+        near = difflib.get_close_matches(ref, listed.stdout.decode().split(), n=3, cutoff=0.5)
+        return f"Did you mean {' or '.join(near)}?" if near else "Was it pushed?"
+
+    async def _git(self, *arguments: str, at: Path | None = None, limit: float = 120.0) -> Ended:
+        return await run(
+            ["git", "-C", str(at or self._mirror), *arguments], env=git_env(), timeout_seconds=limit
+        )
+
+
+def git_env() -> dict[str, str]:
+    """The environment for git: no questions, no translations, nothing of an outer repository."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_DIR")}
+    return env | {
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    }
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    with path.open("w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield
