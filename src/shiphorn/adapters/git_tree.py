@@ -114,7 +114,7 @@ async def _submodule_urls(mirror: Path, sha: str) -> dict[str, str]:
 
 def _resolve_url(parent: str, url: str, path: str) -> str:
     """The URL of a submodule. One that names local files is trusted only by a local parent."""
-    local_parent = parent.startswith("/") or parent.startswith("file://")
+    local_parent = parent.startswith(("/", "file://"))
     if url.startswith(("./", "../")):
         base = parent.rstrip("/")
         while url.startswith(("./", "../")):
@@ -156,7 +156,8 @@ async def _large_files(mirror: Path, url: str, sha: str, into: Path) -> None:
         if smudged.status != 0 or smudged.stdout.startswith(LFS_MARK):
             raise SourceError(
                 "SH208",
-                f"{path.relative_to(into)} cannot be had from Git LFS: {fetched.last_words or smudged.last_words}.",
+                f"{path.relative_to(into)} cannot be had from Git LFS: "
+                f"{fetched.last_words or smudged.last_words}.",
                 hint="Was it pushed? Try: git lfs fetch",
             )
         path.write_bytes(smudged.stdout)
