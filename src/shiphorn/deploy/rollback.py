@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.errors import Refused
@@ -34,7 +35,7 @@ async def choose(deployment: Deployment) -> str:
     return f"from {live_release or 'nothing'} to {release}"
 
 
-def _before(live: str, seen: list[Observed], history: list[Deploy]) -> str:
+def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
     wrong = {one.release for one in history if one.state == DeployState.FAILED}
     good = {one.release for one in history if one.state == DeployState.SUCCEEDED}
     kept = set.intersection(*(set(one.releases) for one in seen)) if seen else set()
@@ -48,7 +49,7 @@ def _before(live: str, seen: list[Observed], history: list[Deploy]) -> str:
     return release
 
 
-def _sha(release: str, seen: list[Observed], history: list[Deploy]) -> str:
+def _sha(release: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
     known = [one.sha for one in history if one.release == release and one.sha]
     known += [one.sha for one in seen if one.release == release and one.sha]
     return known[0] if known else ""

@@ -1,0 +1,159 @@
+"""Layers: defaults < app < environment < region < role < host; a later one wins, mappings merge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shiphorn.config.positions import Key, Positions
+from shiphorn.config.schema import OVERRIDABLE, PLACEHOLDER, Overrides
+from shiphorn.model.settings import Command, HostSettings, Login, Moment
+from shiphorn.model.target import Host
+
+_FREE = ("env",)
+"""Mappings whose keys are the person's own: they have no defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A value, and where it comes from. `where` is `deploy.yml:12`, `inventory` or `default`."""
+
+    key: str
+    value: Any
+    layer: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Overridable keys as one layer sets them; `key` is where they stand, None if in no file."""
+
+    name: str
+    key: Key | None
+    values: dict[str, Any]
+
+
+class Layers:
+    """The layers that hold for a host, the weakest first."""
+
+    def __init__(self) -> None:
+        self._layers: list[Layer] = []
+
+    def __iter__(self) -> Any:
+        return iter(self._layers)
+
+    def add(self, name: str, key: Key | None, values: dict[str, Any] | None) -> None:
+        """Put a layer on top; one that sets nothing is left out."""
+        own = {name: value for name, value in (values or {}).items() if name in OVERRIDABLE}
+        if own:
+            self._layers.append(Layer(name, key, own))
+
+    def merged(self) -> dict[str, Any]:
+        """The values, after all layers; defaults are not among them."""
+        merged: dict[str, Any] = {}
+        for layer in self._layers:
+            merged = _merge(merged, layer.values)
+        return merged
+
+    def cache_key(self, environment: str, host: Host) -> Any:
+        """The same for hosts whose settings are the same."""
+        own = json.dumps(host.settings, sort_keys=True) if host.settings else ""
+        name = host.name if self._mentions_host() else ""
+        return environment, host.region, host.zone, host.roles, own, name
+
+    def _mentions_host(self) -> bool:
+        return any(
+            "{host}" in str(layer.values.get(key, ""))
+            for layer in self._layers
+            for key in ("env", "deploy_to")
+        )
+
+
+def host_settings(layers: Layers, app: str, environment: str, host: Host, directory: Path) -> HostSettings:
+    """The merged layers as settings, placeholders filled, paths made absolute."""
+    entry = Overrides.model_validate(layers.merged())
+    facts = {
+        "app": app,
+        "environment": environment,
+        "region": host.region,
+        "zone": host.zone,
+        "host": host.name,
+    }
+    ssh = entry.ssh
+    return HostSettings(
+        deploy_to=fill(entry.deploy_to, facts),
+        keep_releases=entry.keep_releases,
+        shared_dirs=tuple(entry.shared.dirs),
+        shared_files=tuple(entry.shared.files),
+        login=Login(
+            ssh.user,
+            ssh.port,
+            _paths(ssh.identity_file, directory),
+            _paths(ssh.known_hosts, directory),
+            _paths(ssh.config, directory),
+            ssh.jump,
+            ssh.connect_timeout,
+        ),
+        commands={
+            moment: tuple(
+                Command(one.run, tuple(one.roles), one.once, one.repeatable, one.timeout, one.user)
+                for one in getattr(entry.commands, moment)
+            )
+            for moment in (Moment.STAGE, Moment.RESTART, Moment.FINISH)
+        },
+        env={
+            name: fill(value, facts) if isinstance(value, str) else value for name, value in entry.env.items()
+        },
+        env_file=entry.env_file,
+    )
+
+
+def explained(layers: Layers, positions: Positions) -> list[Explained]:
+    """Each leaf with its origin, in the order of the schema."""
+    rows = {key: Explained(key, value, "default", "default") for key, value in _leaves(_defaults(), ())}
+    for layer in layers:
+        for key, value in _leaves(layer.values, ()):
+            where = positions.where((*layer.key, *key.split("."))) if layer.key is not None else "inventory"
+            rows[key] = Explained(key, value, layer.name, where)
+    return list(rows.values())
+
+
+def fill(text: str, facts: dict[str, str]) -> str:
+    """The text with `{region}` and such replaced; `{{region}}` stands for itself in single braces."""
+    return PLACEHOLDER.sub(lambda match: f"{{{match[1]}}}" if match[1] else facts[match[2]], text)
+
+
+def _defaults() -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in Overrides().model_dump().items()
+        if key not in _FREE and not (key == "deploy_to" and not value)
+    }
+
+
+def _leaves(values: dict[str, Any], above: tuple[str, ...]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict) and set(value) != {"secret"}:
+            found += _leaves(value, (*above, key))
+        elif not (above == ("commands",) and key == "build"):
+            found.append((".".join((*above, key)), value))
+    return found
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        before = merged.get(key)
+        is_secret = isinstance(value, dict) and set(value) == {"secret"}
+        if isinstance(before, dict) and isinstance(value, dict) and not is_secret:
+            merged[key] = _merge(before, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _paths(names: list[str], directory: Path) -> tuple[str, ...]:
+    return tuple(str(directory / Path(name).expanduser()) for name in names)

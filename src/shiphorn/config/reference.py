@@ -1,0 +1,74 @@
+"""The reference of all keys, as Markdown, from the schema itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from shiphorn.config.schema import (
+    App,
+    CommandEntry,
+    Commands,
+    Environment,
+    HostEntry,
+    InventoryEntry,
+    Overrides,
+    Region,
+    SecretEntry,
+    Shared,
+    Ssh,
+)
+
+_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
+    ("Top of the file", App, Overrides),
+    ("At every layer", Overrides, None),
+    ("shared", Shared, None),
+    ("ssh", Ssh, None),
+    ("commands", Commands, None),
+    ("A command", CommandEntry, None),
+    ("An environment", Environment, Overrides),
+    ("A region", Region, Overrides),
+    ("A host", HostEntry, Overrides),
+    ("inventory", InventoryEntry, None),
+    ("A secret", SecretEntry, None),
+)
+
+_HEAD = """\
+# deploy.yml
+
+Generated from the schema; `make docs` writes it anew.
+
+Layers: defaults < app < environment < region < role < host. A later layer wins; mappings merge key by key,
+lists and single values replace. `horn config explain ENV HOST KEY` shows where a value comes from.
+
+In `env` and `deploy_to`, `{app}`, `{environment}`, `{region}`, `{zone}` and `{host}` are filled in; `{{host}}`
+stands for `{host}` itself. A value of `env` may be `{secret: NAME}`.
+"""
+
+
+def markdown() -> str:
+    """The whole reference."""
+    return _HEAD + "".join(_section(*section) for section in _SECTIONS)
+
+
+def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None) -> str:
+    rows = [
+        f"| `{name}` | {_default(field)} | {field.description} |\n"
+        for name, field in model.model_fields.items()
+        if without is None or name not in without.model_fields
+    ]
+    also = " Also every key of the layers." if without is not None else ""
+    about = (model.__doc__ or "").strip().splitlines()[0]
+    return (
+        f"\n## {title}\n\n{about}{also}\n\n| Key | Default | Meaning |\n| --- | --- | --- |\n{''.join(rows)}"
+    )
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value in ("", None) or isinstance(value, (list, dict, BaseModel)):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -1,0 +1,326 @@
+"""The keys of deploy.yml and what each may hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from shiphorn.model.settings import SecretRef
+
+PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
+PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError(f"{text!r} may hold letters, digits, dots, dashes and underscores only")
+    return text
+
+
+def _app(text: str) -> str:
+    if _APP.fullmatch(text) is None:
+        raise ValueError(f"{text!r} may hold letters, digits, dots, dashes, underscores and slashes only")
+    return text
+
+
+def _variable(text: str) -> str:
+    if _VARIABLE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no name for a variable")
+    return text
+
+
+def _plain_text(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("it may not hold control characters or line breaks")
+    return text
+
+
+def _filled(text: str) -> str:
+    for match in PLACEHOLDER.finditer(text):
+        if match[2] and match[2] not in PLACEHOLDERS:
+            raise ValueError(
+                f"there is no placeholder {{{match[2]}}}; there are {', '.join(PLACEHOLDERS)} "
+                f"(write {{{{{match[2]}}}}} to mean it literally)"
+            )
+    return text
+
+
+def _deploy_to(text: str) -> str:
+    _plain_text(text)
+    parts = text.split("/")
+    if not text.startswith(("/", "~/")) or ".." in parts or text.rstrip("/") in ("", "~"):
+        raise ValueError("it has to be an absolute path, or one below ~/, without ..")
+    return text.rstrip("/")
+
+
+def _inner_path(text: str) -> str:
+    """A path in the release, normalised."""
+    _plain_text(text)
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if text.startswith("/") or ".." in parts or not parts:
+        raise ValueError("it has to be a path inside the release, without ..")
+    return "/".join(parts)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("it has to be a time such as 90, 30s, 10m or 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _env_value(value: Any) -> str | SecretRef:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case str():
+            if "\0" in value:
+                raise ValueError("it may not hold a NUL character")
+            return _filled(value)
+        case {"secret": str(name), **rest} if not rest:
+            return SecretRef(name)
+        case _:
+            raise ValueError("it has to be a text, or {secret: NAME}")
+
+
+def _require(value: Any) -> str:
+    text = str(value)
+    share = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", text)
+    if (share and 0 < float(share[1]) <= 100) or (text.isdigit() and int(text) > 0):
+        return text
+    raise ValueError("it has to be a share such as 95%, or a number of hosts")
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _repository(text: str) -> str:
+    _plain_text(text)
+    if text.startswith("-") or "::" in text or not text:
+        raise ValueError("it has to be a path or a git URL")
+    return text
+
+
+def _unique(paths: list[str]) -> list[str]:
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ValueError(f"{path} is listed twice")
+        above = next((other for other in paths if path.startswith(f"{other}/")), None)
+        if above:
+            raise ValueError(f"{path} lies in {above}, which is shared already")
+    return paths
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Variable = Annotated[str, AfterValidator(_variable)]
+InnerPath = Annotated[str, AfterValidator(_inner_path)]
+Text = Annotated[str, AfterValidator(_plain_text)]
+Files = Annotated[
+    list[Text],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Duration = Annotated[
+    float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema({"type": ["number", "string"]})
+]
+EnvValue = Annotated[
+    Any,
+    AfterValidator(_env_value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "number", "boolean"]},
+                {"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]},
+            ]
+        }
+    ),
+]
+
+
+class Strict(BaseModel):
+    """A mapping that takes no other keys, and no text where a number is due."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Shared(Strict):
+    """What all releases of a host have in common, kept in `shared/` and linked into each."""
+
+    dirs: Annotated[list[InnerPath], AfterValidator(_unique)] = Field(
+        [], description="Directories, made if missing."
+    )
+    files: Annotated[list[InnerPath], AfterValidator(_unique)] = Field(
+        [], description="Files, which must be on the host before the first deploy."
+    )
+
+
+class Ssh(Strict):
+    """How to log in; what is left out is as for `ssh`."""
+
+    user: Text = Field("", description="Login name.")
+    port: int = Field(0, ge=0, le=65535, description="Port of sshd.")
+    identity_file: Files = Field(
+        [], description="Private key file or files; certificates beside them are used."
+    )
+    known_hosts: Files = Field([], description="Files with the hosts' keys.")
+    config: Files = Field([], description="ssh_config files; ~/.ssh/config if left out.")
+    jump: Text = Field("", description="`user@host:port` to go through, several separated by commas.")
+    connect_timeout: Duration = Field(20.0, description="How long a login may take.")
+
+
+class CommandEntry(Strict):
+    """A shell command: a string, or a mapping with `run`."""
+
+    run: str = Field(min_length=1, description="The command, for `sh`.")
+    roles: list[Name] = Field([], description="Only hosts with one of these roles.")
+    once: bool = Field(default=False, description="On one host only: the first with the roles.")
+    repeatable: bool = Field(default=False, description="May run again if it was interrupted.")
+    timeout: Duration = Field(600.0, description="How long it may take.")
+    user: Text = Field("", description="Another account, by `sudo -n`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"run": value} if isinstance(value, str) else value
+
+
+class Commands(Strict):
+    """Commands by moment."""
+
+    build: list[CommandEntry] = Field(
+        [], description="On the deployer, in the exported tree, before packing."
+    )
+    stage: list[CommandEntry] = Field([], description="On hosts, in the new release, before the flip.")
+    restart: list[CommandEntry] = Field([], description="On hosts, right after the flip.")
+    finish: list[CommandEntry] = Field([], description="On hosts, when everything else went well.")
+
+
+class Overrides(Strict):
+    """The keys that every layer may set."""
+
+    deploy_to: Annotated[str, AfterValidator(_deploy_to), AfterValidator(_filled)] = Field(
+        "", description="Directory on the hosts: absolute, or below `~/`."
+    )
+    keep_releases: int = Field(5, ge=1, description="Releases kept on a host.")
+    shared: Shared = Field(Shared(), description="What releases share.")
+    ssh: Ssh = Field(Ssh(), description="How to log in.")
+    commands: Commands = Field(Commands(), description="Commands by moment.")
+    env: dict[Variable, EnvValue] = Field(
+        {}, description="Environment of commands. `{region}` and such are filled in."
+    )
+    env_file: Annotated[str, AfterValidator(_inner_path)] = Field(
+        "", description="File in the release to which `env` is written, mode 0600."
+    )
+
+
+class HostEntry(Overrides):
+    """A host: its name, or a mapping with `name`."""
+
+    name: Name = Field(description="Name, and address if none is given.")
+    address: Text = Field("", description="What is dialled.")
+    port: int = Field(0, ge=0, le=65535, description="Port of sshd.")
+    zone: Text = Field("", description="Availability zone.")
+    roles: list[Name] = Field([], description="What it does: web, db ...")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class InventoryEntry(Strict):
+    """A dynamic list of hosts."""
+
+    exec: str = Field(min_length=1, description="Command that prints Ansible's inventory JSON.")
+
+
+class Region(Overrides):
+    """A region: its hosts, and what is special there."""
+
+    hosts: list[HostEntry] = Field([], description="Hosts.")
+    inventory: InventoryEntry | None = Field(None, description="A program that lists the hosts.")
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Region:
+        if self.hosts and self.inventory:
+            raise ValueError("it has both hosts and inventory; use one")
+        return self
+
+
+class Environment(Region):
+    """An environment: hosts, or regions of hosts."""
+
+    regions: dict[Name, Region] = Field({}, description="Regions by name, in place of `hosts`.")
+    roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
+    require: Annotated[str, BeforeValidator(_require), WithJsonSchema({"type": ["string", "integer"]})] = (
+        Field("100%", description="How many hosts must be staged before any flips: a share or a count.")
+    )
+    concurrency: int = Field(128, ge=1, le=10_000, description="Hosts worked on at a time.")
+    phase_timeout: Duration = Field(
+        900.0, description="How long a host may take for a phase, its commands apart."
+    )
+    sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
+
+    @model_validator(mode="after")
+    def _regions_or_hosts(self) -> Environment:
+        if self.regions and (self.hosts or self.inventory):
+            raise ValueError("it has regions and hosts of its own; put the hosts into a region")
+        return self
+
+
+class SecretEntry(Strict):
+    """Where a secret comes from: one of the three."""
+
+    env: Variable | None = Field(None, description="An environment variable of the deployer.")
+    file: Text | None = Field(None, description="A file on the deployer.")
+    command: str | None = Field(None, description="A command that prints it: pass, op, vault ...")
+
+    @model_validator(mode="after")
+    def _one(self) -> SecretEntry:
+        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
+            raise ValueError("it needs exactly one of env, file and command")
+        return self
+
+
+class App(Overrides):
+    """deploy.yml."""
+
+    app: Annotated[str, AfterValidator(_app)] = Field(description="Name of the application.")
+    repo: Annotated[str, AfterValidator(_repository)] = Field(description="Path or git URL.")
+    repo_tree: Annotated[str, AfterValidator(_inner_path)] = Field(
+        "", description="Subdirectory that is deployed."
+    )
+    branch: Text = Field("main", description="What is deployed when nothing else is named.")
+    secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
+    roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
+    environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")
+
+
+Layer = Literal["default", "app", "environment", "region", "role", "host"]
+OVERRIDABLE = tuple(Overrides.model_fields)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of deploy.yml, for editors."""
+    schema = App.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "deploy.yml", **schema}
