@@ -206,14 +206,14 @@ def _more_problems(model: App) -> list[tuple[Key, str]]:
                 seen.add(host.name)
         if not model.deploy_to and not _sets_deploy_to(environment):
             found.append((place, "deploy_to is missing: set it here, or at the top"))
-    for key, entry in _all_overrides(model):
+    for key, overrides in _all_overrides(model):
         found += [
             ((*key, "env", variable), f"the secret {value.name} is not defined under secrets")
-            for variable, value in entry.env.items()
+            for variable, value in overrides.env.items()
             if isinstance(value, SecretRef) and value.name not in model.secrets
         ]
         is_inner = len(key) > 2 or key[:1] == ("roles",)
-        if is_inner and entry.commands.build:
+        if is_inner and overrides.commands.build:
             found.append(((*key, "commands", "build"), "builds are for the app or a whole environment"))
     return found
 

@@ -55,15 +55,20 @@ class Conductor:
 
         await self._engine.step(phase, recorded)
 
-    async def on_hosts(self, run: str, phase: Phase, then: LocalWork | None = None) -> None:
+    async def on_hosts(
+        self, run: str, phase: Phase, *, first: LocalWork | None = None, then: LocalWork | None = None
+    ) -> None:
         """Run a phase on all hosts that are still going, then judge whether to go on.
 
-        `then` gives the note for people.
+        `first` and `then` are the phase's work on the deployer before and after; `then` gives the note.
         """
 
         async def begin() -> float:
             deployment = self.deployment(run)
-            return _begin(deployment, phase, dict(deployment.regions()))
+            began = _begin(deployment, phase, dict(deployment.regions()))
+            if first is not None:
+                await first(deployment)
+            return began
 
         async def judge() -> None:
             deployment = self.deployment(run)

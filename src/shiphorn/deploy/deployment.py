@@ -56,7 +56,7 @@ class Target:
         return self.run.problem is not None
 
 
-@dataclass(slots=True)
+@dataclass
 class Deployment:
     """Everything that the phases of one deploy share. Made by `open_deployment`."""
 

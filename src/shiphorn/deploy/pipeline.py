@@ -96,8 +96,7 @@ class Pipeline:
 
     async def _switch(self, run: str) -> None:
         conduct = self._conduct
-        await conduct.step(run, Phase.FLIP, flip.agree)
-        await conduct.on_hosts(run, Phase.FLIP, then=flip.measure)
+        await conduct.on_hosts(run, Phase.FLIP, first=flip.agree, then=flip.measure)
         await conduct.on_hosts(run, Phase.RESTART)
         await conduct.step(run, Phase.WATCH, watch.health)
         await conduct.on_hosts(run, Phase.FINISH)

@@ -93,7 +93,12 @@ class Engine:
 
     def workflow(self, name: str, body: Callable[..., Awaitable[Any]]) -> None:
         """Register a workflow under a name that stays the same for ever. Before `launch`."""
-        self._workflows[name] = DBOS.workflow(name=name)(body)
+
+        # DBOS marks the function that it is given, which a bound method does not allow.
+        async def workflow(*args: Any) -> Any:
+            return await body(*args)
+
+        self._workflows[name] = DBOS.workflow(name=name)(workflow)
 
     def launch(self) -> None:
         """Start, inside the running event loop: all workflows, also recovered ones, run on it."""
