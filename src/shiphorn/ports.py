@@ -170,5 +170,5 @@ class ArtifactCache(Protocol):
 class EventSink(Protocol):
     """Something that wants to know what happens: a face, a metric, a log."""
 
-    def __call__(self, event: Any) -> None:
+    def __call__(self, event: Any, /) -> None:
         """Take an event of `model.events`; must not block or raise."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,11 +48,20 @@ def actor() -> str:
     return os.environ.get("HORN_ACTOR") or f"{getpass.getuser()}@{socket.gethostname()}"
 
 
+@contextmanager
+def open_store() -> Iterator[Store]:
+    """The store alone: enough for what is on record."""
+    store = Store(home().state / "state.db")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 @asynccontextmanager
 async def open_world(tell: EventSink) -> AsyncIterator[World]:
     """Everything but the engine: enough for questions, and for commands on hosts."""
     places = home()
-    store = Store(places.state / "state.db")
     fleet = Fleet(SshTransport())
 
     def source(config: Config) -> Source:
@@ -66,11 +75,11 @@ async def open_world(tell: EventSink) -> AsyncIterator[World]:
     def secrets(config: Config) -> Secrets:
         return ConfiguredSecrets(config.secrets, config.path.parent)
 
-    try:
-        yield World(store, fleet, Artifacts(places.cache / "artifacts"), source, inventory, secrets, tell)
-    finally:
-        await fleet.close()
-        store.close()
+    with open_store() as store:
+        try:
+            yield World(store, fleet, Artifacts(places.cache / "artifacts"), source, inventory, secrets, tell)
+        finally:
+            await fleet.close()
 
 
 @asynccontextmanager

@@ -11,7 +11,8 @@ from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import Refused
 from shiphorn.model.deploy import Deploy, DeployState, Order
-from shiphorn.model.events import DeployStarted, StopRequested
+from shiphorn.model.events import DeployStarted
+from shiphorn.service.records import get, request_stop
 
 
 class Shipping:
@@ -42,10 +43,8 @@ class Shipping:
         return await self._wait(record, await self._pipeline.start(record))
 
     async def resume(self, deploy_id: int) -> Deploy:
-        """Bring a deploy whose process died to its end. Raises Refused SH522, SH523, SH524."""
-        record = self._world.store.deploys.get(deploy_id)
-        if record is None:
-            raise Refused("SH522", f"there is no deploy {deploy_id}.", hint="See: horn history")
+        """Bring a deploy whose process died to its end. Raises Refused SH522 to SH524."""
+        record = get(self._world.store, deploy_id)
         if record.state != DeployState.RUNNING:
             raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
         if self._engine.executor.lives(record.executor):
@@ -55,7 +54,7 @@ class Shipping:
 
     def stop(self, deploy_id: int, actor: str) -> None:
         """Ask a deploy to stop at the next safe point."""
-        request_stop(self._world, deploy_id, actor)
+        self._world.tell(request_stop(self._world.store, deploy_id, actor))
 
     async def _wait(self, record: Deploy, handle: Handle) -> Deploy:
         deploys = self._world.store.deploys
@@ -73,17 +72,3 @@ class Shipping:
         )
         self._world.store.records.add_events([event])
         self._world.tell(event)
-
-
-def request_stop(world: World, deploy_id: int, actor: str) -> Deploy:
-    """Leave the wish to stop for whichever process works on the deploy. Raises Refused SH522, SH523."""
-    record = world.store.deploys.get(deploy_id)
-    if record is None:
-        raise Refused("SH522", f"there is no deploy {deploy_id}.", hint="See: horn history")
-    if record.state != DeployState.RUNNING:
-        raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
-    world.store.deploys.update(deploy_id, stop_requested_by=actor)
-    event = StopRequested(deploy_id, time.time(), actor)
-    world.store.records.add_events([event])
-    world.tell(event)
-    return record

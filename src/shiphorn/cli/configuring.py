@@ -1,0 +1,132 @@
+"""init, config check, config explain, config schema: the commands about deploy.yml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shiphorn.cli import terminal
+from shiphorn.cli.terminal import ConfigOption, JsonOption
+from shiphorn.errors import Refused
+
+if TYPE_CHECKING:
+    from shiphorn.config.load import Config
+    from shiphorn.service.fleet import Member
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="The project; here if left out.")] = Path(),
+) -> None:
+    """Write a first deploy.yml for the project that is found; never overwrites one."""
+    from shiphorn.config.starter import detect, write_starter  # noqa: PLC0415
+
+    kind = detect(directory)
+    path = write_starter(directory)
+    typer.echo(f"Wrote {path} for a {kind} project. Put your hosts into it, then: horn config check")
+
+
+def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Validate deploy.yml, and show what each host would get."""
+    loaded = terminal.config(config)
+    found = {name: terminal.run(_members(loaded, name)) for name in loaded.environments}
+    if as_json:
+        terminal.print_json(
+            {
+                name: [{"host": one.host, "settings": one.settings} for one in all_]
+                for name, all_ in found.items()
+            }
+        )
+        return
+    console = terminal.console()
+    from shiphorn.cli.show import table  # noqa: PLC0415
+
+    console.print(
+        f"[green]✓[/] {loaded.path} is valid: {loaded.app} from {loaded.repo}, branch {loaded.branch}"
+    )
+    for name, all_ in found.items():
+        shown = table("host", "login", "deploy to", "commands", "env")
+        for one in all_:
+            settings, login = one.settings, one.login
+            commands = ", ".join(
+                f"{len(value)} {moment}" for moment, value in settings.commands.items() if value
+            )
+            address = f"{login.user}@{one.host.address}" if login.user else one.host.address
+            shown.add_row(
+                one.host.name,
+                address,
+                settings.deploy_to,
+                commands,
+                " ".join(f"{key}={_shown(value)}" for key, value in settings.env.items()),
+            )
+        console.print(f"\n[bold]{name}[/]")
+        console.print(shown)
+
+
+def explain(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    host: Annotated[
+        str, typer.Argument(metavar="[HOST]", help="Host; the environment itself if left out.")
+    ] = "",
+    key: Annotated[
+        str, typer.Argument(metavar="[KEY]", help="Key such as env.REGION, or its beginning.")
+    ] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Each value that holds for a host, with the layer and the line that it comes from."""
+    loaded = terminal.config(config)
+    loaded.environment(environment)
+    chosen = None
+    if host:
+        found = terminal.run(_members(loaded, environment))
+        chosen = next((one.host for one in found if one.host.name == host), None)
+        if chosen is None:
+            raise Refused(
+                "SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}"
+            )
+    rows = loaded.explain(environment, chosen, key)
+    if as_json:
+        terminal.print_json(rows)
+        return
+    from rich.markup import escape  # noqa: PLC0415
+
+    from shiphorn.cli.show import table  # noqa: PLC0415
+
+    shown = table("key", "value", "layer", "where")
+    for row in rows:
+        shown.add_row(row.key, escape(_shown(row.value)), row.layer, row.where)
+    terminal.console().print(shown)
+
+
+def schema() -> None:
+    """Print the JSON Schema of deploy.yml, for editors."""
+    from shiphorn.config.schema import json_schema  # noqa: PLC0415
+
+    terminal.print_json(json_schema())
+
+
+async def _members(config: Config, environment: str) -> list[Member]:
+    from shiphorn.model.target import Selection  # noqa: PLC0415
+    from shiphorn.service.fleet import members  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await members(world, config, environment, Selection())
+
+
+def _shown(value: object) -> str:
+    from shiphorn.model.settings import SecretRef  # noqa: PLC0415
+
+    match value:
+        case SecretRef():
+            return f"(secret {value.name})"
+        case {"secret": name}:
+            return f"(secret {name})"
+        case list():
+            return ", ".join(_shown(one) for one in value)
+        case {"run": run}:
+            return str(run)
+        case _:
+            return str(value)

@@ -1,0 +1,290 @@
+"""status, releases, history, logs, hosts, doctor: the commands that only look."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shiphorn.cli import terminal
+from shiphorn.cli.terminal import ConfigOption, HostsOption, JsonOption, RegionOption, RoleOption, ZoneOption
+from shiphorn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shiphorn.config.load import Config
+    from shiphorn.model.target import Selection
+    from shiphorn.service.doctor import Check
+    from shiphorn.service.fleet import EnvironmentStatus, KeptRelease, Member
+
+EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENV", help="Environment.")]
+
+
+def next_step() -> None:
+    """Say what to do next, here."""
+    from shiphorn.config.load import find, load  # noqa: PLC0415
+
+    try:
+        config = load(find(Path.cwd()))
+    except ConfigError as error:
+        if error.code != "SH100":
+            raise
+        typer.echo("There is no deploy.yml here. Write one:   horn init\nOr see it all work:  horn demo")
+        typer.echo("All commands:                             horn --help")
+        return
+    environment = config.environments[0]
+    typer.echo(f"{config.app} is deployed by {config.path}. Next:\n")
+    for command, meaning in (
+        (f"horn doctor {environment}", "is everything there that a deploy needs?"),
+        (f"horn deploy {environment} --plan", "what would happen, without changing anything"),
+        (f"horn deploy {environment}", f"deploy {config.branch} to {environment}"),
+        (f"horn status {environment}", "what the hosts run"),
+        ("horn --help", "all commands"),
+    ):
+        typer.echo(f"  {command:<40} {meaning}")
+
+
+def status(
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment; all if left out.")] = "",
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """What the hosts run, asked now."""
+    loaded = terminal.config(config)
+    wanted = (environment,) if environment else loaded.environments
+    selected = terminal.selection(region, zone, role, hosts)
+    found = [terminal.run(ask_status(loaded, name, selected)) for name in wanted]
+    if as_json:
+        terminal.print_json(found)
+        return
+    for one in found:
+        show_status(one)
+
+
+def releases(
+    environment: EnvironmentArgument,
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """The releases that the hosts keep, newest first."""
+    loaded = terminal.config(config)
+    now, kept = terminal.run(_releases(loaded, environment, terminal.selection(region, zone, role, hosts)))
+    if as_json:
+        terminal.print_json(kept)
+        return
+    from shiphorn.cli.show import table  # noqa: PLC0415
+
+    shown = table("release", "commit", "hosts", "")
+    for one in kept:
+        live = f"[green]live on {one.live}[/]" if one.live else ""
+        shown.add_row(one.release, one.sha[:8], f"{one.hosts}/{len(now.hosts)}", live)
+    terminal.console().print(shown)
+    _show_problems(now)
+
+
+def history(
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment; all if left out.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """The last deploys, newest first."""
+    from shiphorn.wiring import open_store  # noqa: PLC0415
+
+    loaded = terminal.config(config)
+    with open_store() as store:
+        found = store.deploys.history(loaded.app, environment, limit=limit)
+    if as_json:
+        terminal.print_json(found)
+        return
+    from rich.markup import escape  # noqa: PLC0415
+
+    from shiphorn.cli.show import state, table, when  # noqa: PLC0415
+
+    shown = table("#", "when (UTC)", "environment", "what", "commit", "by", "state", "")
+    for one in found:
+        what = f"{one.order.kind} {one.order.ref}".strip()
+        shown.add_row(
+            str(one.id),
+            when(one.started_at),
+            one.order.environment,
+            escape(what),
+            one.sha[:8],
+            escape(one.order.actor),
+            state(one.state),
+            escape(f"{one.code} {one.message}".strip()),
+        )
+    terminal.console().print(shown)
+
+
+def logs(
+    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
+    host: Annotated[str | None, typer.Option("--host", help="Only this host; all of it, unfolded.")] = None,
+    search: Annotated[str, typer.Option("--search", "-s", help="Only outputs that contain this text.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What the commands of a deploy printed: the same output once, with the hosts that differ by name."""
+    from shiphorn.service.folding import fold  # noqa: PLC0415
+    from shiphorn.service.records import get, outputs  # noqa: PLC0415
+    from shiphorn.wiring import open_store  # noqa: PLC0415
+
+    with open_store() as store:
+        deploy = get(store, deploy_id)
+        printed = outputs(store, deploy_id, host, search)
+        runs = store.hosts.of_deploy(deploy_id)
+    if as_json:
+        terminal.print_json(
+            {"deploy": deploy, "outputs": [{"host": name, "output": one} for name, one in printed]}
+        )
+        return
+    from shiphorn.cli.show import show_causes, show_folds, state  # noqa: PLC0415
+
+    console = terminal.console()
+    console.print(f"{deploy.order.kind} {deploy.id} {state(deploy.state)} {deploy.code} {deploy.message}")
+    show_folds(console, fold(printed), len(runs))
+    show_causes(console, [run for run in runs if host in (None, run.host.name)])
+
+
+def hosts(
+    environment: EnvironmentArgument,
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """The hosts of an environment, by its inventories, now."""
+    loaded = terminal.config(config)
+    found = terminal.run(_members(loaded, environment, terminal.selection(region, zone, role, hosts)))
+    if as_json:
+        terminal.print_json([member.host for member in found])
+        return
+    from shiphorn.cli.show import table  # noqa: PLC0415
+
+    shown = table("host", "address", "region", "zone", "roles", "deploy to")
+    for member in found:
+        host = member.host
+        port = host.port or member.login.port
+        address = f"{host.address}:{port}" if port else host.address
+        shown.add_row(
+            host.name, address, host.region, host.zone, " ".join(host.roles), member.settings.deploy_to
+        )
+    terminal.console().print(shown)
+
+
+def doctor(
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment to look at as well.")] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Whether everything is there that a deploy needs; changes nothing."""
+    loaded = terminal.config(config)
+    checks = terminal.run(_examine(loaded, environment))
+    if as_json:
+        terminal.print_json(checks)
+    else:
+        from rich.markup import escape  # noqa: PLC0415
+
+        console = terminal.console()
+        for check in checks:
+            mark = "[green]✓[/]" if check.well else "[red]✗[/]"
+            console.print(f"{mark} {escape(check.name):<16} {escape(check.found)}")
+            if check.hint:
+                console.print(f"  {'':<16} [cyan]{escape(check.hint)}[/]")
+    if not all(check.well for check in checks):
+        raise SystemExit(1)
+
+
+async def ask_status(
+    config: Config, environment: str, selected: Selection | None = None
+) -> EnvironmentStatus:
+    """What an environment runs."""
+    from shiphorn.model.target import Selection  # noqa: PLC0415
+    from shiphorn.service.fleet import status as ask  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await ask(world, config, environment, selected or Selection())
+
+
+async def _releases(
+    config: Config, environment: str, selected: Selection
+) -> tuple[EnvironmentStatus, list[KeptRelease]]:
+    from shiphorn.service import fleet  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        now = await fleet.status(world, config, environment, selected)
+        return now, fleet.releases(world, config, now)
+
+
+async def _members(config: Config, environment: str, selected: Selection) -> list[Member]:
+    from shiphorn.service.fleet import members  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await members(world, config, environment, selected)
+
+
+async def _examine(config: Config, environment: str) -> list[Check]:
+    from shiphorn.service.doctor import examine  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return [check async for check in examine(world, config, environment, actor())]
+
+
+def show_status(now: EnvironmentStatus) -> None:
+    """What an environment runs, by region; the hosts that differ by name."""
+    from rich.markup import escape  # noqa: PLC0415
+
+    from shiphorn.cli.show import names, state, table, when  # noqa: PLC0415
+
+    console = terminal.console()
+    seen = [one.seen for one in now.hosts if one.seen is not None]
+    most = Counter((one.release, one.sha) for one in seen).most_common(1)
+    console.print(f"[bold]{escape(now.environment)}[/]")
+    shown = table("region", "runs", "commit", "hosts", "")
+    groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in now.hosts:
+        if one.seen is not None:
+            groups[one.host.region, one.seen.release, one.seen.sha].append(one.host.name)
+    for (region, release, sha), hosts in groups.items():
+        differs = bool(most) and (release, sha) != most[0][0]
+        mark = f"[yellow]differs: {escape(names(hosts))}[/]" if differs else ""
+        shown.add_row(region, release or "nothing", sha[:8], str(len(hosts)), mark)
+    console.print(shown)
+    _show_problems(now)
+    if now.last is not None:
+        last = now.last
+        console.print(
+            f"[dim]last: #{last.id} {last.order.kind} {escape(last.order.ref)} {last.sha[:8]} "
+            f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
+        )
+    if now.holder is not None:
+        console.print(f"[yellow]locked by #{now.holder.id} of {escape(now.holder.order.actor)}[/]")
+
+
+def _show_problems(now: EnvironmentStatus) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    from shiphorn.cli.show import names  # noqa: PLC0415
+
+    causes: defaultdict[str, list[str]] = defaultdict(list)
+    for one in now.hosts:
+        if one.problem is not None:
+            causes[f"{one.problem.code} {one.problem.group}"].append(one.host.name)
+    for cause, hosts in causes.items():
+        terminal.console().print(
+            f"[red]{len(hosts)} hosts: {escape(cause)}[/] [dim]{escape(names(hosts))}[/]"
+        )

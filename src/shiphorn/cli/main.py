@@ -1,0 +1,62 @@
+"""The command `horn`. Commands live in files by what people want; imports inside them are late.
+
+`horn --help` has to be there at once, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import shiphorn
+from shiphorn.cli import configuring, looking, running, shipping, trying
+from shiphorn.cli.terminal import failing_well
+
+app = typer.Typer(
+    name="horn",
+    help="Deploy any application to any number of hosts, all at once, or not at all.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
+host_app = typer.Typer(help="Hosts and their keys.", rich_markup_mode=None)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"horn {shiphorn.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        looking.next_step()
+
+
+for panel, commands in {
+    "Ship": (shipping.deploy, shipping.rollback, shipping.stop, shipping.resume),
+    "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
+    "Help": (configuring.init, looking.doctor, trying.demo, trying.sound),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.command("exec")(running.execute)
+config_app.command()(configuring.check)
+config_app.command()(configuring.explain)
+config_app.command()(configuring.schema)
+host_app.command()(running.trust)
+app.add_typer(config_app, name="config")
+app.add_typer(host_app, name="host")
+
+
+def main() -> None:
+    """Run the command line."""
+    failing_well(app)

@@ -1,0 +1,142 @@
+"""Progress of a deploy: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.events import (
+    BuildOutput,
+    DeployStarted,
+    Event,
+    HostChanged,
+    PhaseFinished,
+    PhaseStarted,
+    StopRequested,
+)
+
+SLOW_AFTER_SECONDS = 2.0
+SLOW_NAMED = 4
+ERRORS_SHOWN = 10
+_PASSED = {
+    Phase.PROBE: {HostState.PROBED},
+    Phase.STAGE: {HostState.ARMED},
+    Phase.FLIP: {HostState.FLIPPED},
+    Phase.RESTART: {HostState.RESTARTED},
+    Phase.FINISH: {HostState.DONE},
+}
+
+
+@contextmanager
+def progress_to(console: Console | None) -> Iterator[Callable[[Event], None]]:
+    """A sink for events that shows them; without a console it is silent."""
+    if console is None:
+        yield lambda _: None
+        return
+    view = Progress(console)
+    if not console.is_terminal:
+        yield view.take
+        return
+    with Live(view, console=console, refresh_per_second=8, transient=True):
+        yield view.take
+
+
+class Progress:
+    """What is going on now; what is over is printed above for good."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phase = ""
+        self._began = time.time()
+        self._hosts: dict[str, int] = {}
+        self._passed: Counter[str] = Counter()
+        self._waiting: dict[str, None] = {}
+        self._known: dict[str, None] = {}
+        self._detail = ""
+        self._errors = 0
+        self._spinner = Spinner("dots")
+
+    def take(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case DeployStarted():
+                self._title(event)
+            case PhaseStarted():
+                self._phase, self._began, self._hosts = event.phase, event.at, event.hosts
+                self._passed.clear()
+                self._detail = ""
+                self._waiting = dict(self._known)
+            case PhaseFinished():
+                self._phase_ended(event)
+            case HostChanged():
+                self._host(event)
+            case BuildOutput():
+                self._detail = event.line
+            case StopRequested():
+                self._console.print(
+                    f"[yellow]![/] {escape(event.actor)} asked to stop: stopping at the next safe point"
+                )
+
+    def __rich__(self) -> Any:
+        if not self._phase:
+            return Text()
+        grid = Table.grid(padding=(0, 1))
+        seconds = time.time() - self._began
+        grid.add_row(
+            self._spinner,
+            Text(f"{self._phase:<8}", style="bold"),
+            Text(f"{seconds:5.1f} s", style="dim"),
+            Text(self._now(seconds), no_wrap=True, overflow="ellipsis"),
+        )
+        return grid
+
+    def _title(self, event: DeployStarted) -> None:
+        verb = "Rolling back" if event.what == "rollback" else "Deploying"
+        ref = f" {event.ref}" if event.ref else ""
+        self._console.print(
+            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] to [bold]{escape(event.environment)}[/]"
+            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
+        )
+
+    def _phase_ended(self, event: PhaseFinished) -> None:
+        note = event.note or self._counts()
+        failed = self._hosts and sum(self._passed.values()) < sum(self._hosts.values())
+        mark = "[yellow]![/]" if failed else "[green]✓[/]"
+        self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
+        self._phase = ""
+
+    def _host(self, event: HostChanged) -> None:
+        self._known[event.host] = None
+        if event.code:
+            self._waiting.pop(event.host, None)
+            self._known.pop(event.host, None)
+            self._errors += 1
+            if self._errors <= ERRORS_SHOWN:
+                self._console.print(f"[red]✗ {escape(event.host)}[/] {event.code} {escape(event.message)}")
+            elif self._errors == ERRORS_SHOWN + 1:
+                self._console.print("[red]✗ ...[/] more hosts fail; they are told by cause at the end")
+        elif event.state in _PASSED.get(Phase(event.phase), ()):
+            self._passed[event.region] += 1
+            self._waiting.pop(event.host, None)
+
+    def _now(self, seconds: float) -> str:
+        text = self._counts() or self._detail
+        if seconds > SLOW_AFTER_SECONDS and self._hosts and len(self._waiting) > 0:
+            names = list(self._waiting)
+            more = f" and {len(names) - SLOW_NAMED} more" if len(names) > SLOW_NAMED else ""
+            text += f"   waiting for {', '.join(names[:SLOW_NAMED])}{more}"
+        return text
+
+    def _counts(self) -> str:
+        return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())

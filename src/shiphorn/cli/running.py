@@ -1,0 +1,106 @@
+"""exec and host trust: the commands about single hosts and single commands."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shiphorn.cli import terminal
+from shiphorn.cli.terminal import ConfigOption, HostsOption, JsonOption, RegionOption, RoleOption, ZoneOption
+from shiphorn.errors import Refused
+from shiphorn.model.deploy import CommandOutput, Problem
+
+if TYPE_CHECKING:
+    from shiphorn.adapters.ssh_trust import OfferedKey
+    from shiphorn.config.load import Config
+    from shiphorn.model.target import Host, Selection
+
+
+def execute(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD", help="The command, in the live release.")],
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    user: Annotated[str, typer.Option("--user", "-u", help="Another account, by sudo -n.")] = "",
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds it may take.")] = 600,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run a command on all hosts at once; the same output is shown once."""
+    loaded = terminal.config(config)
+    text = command[0] if len(command) == 1 else shlex.join(command)
+    selected = terminal.selection(region, zone, role, hosts)
+    found = terminal.run(_execute(loaded, environment, selected, text, timeout, user))
+    printed = [(host.name, one) for host, one in found if isinstance(one, CommandOutput)]
+    problems = [(host.name, one) for host, one in found if isinstance(one, Problem)]
+    if as_json:
+        terminal.print_json([{"host": host.name, "result": one} for host, one in found])
+    else:
+        from rich.markup import escape  # noqa: PLC0415
+
+        from shiphorn.cli.show import show_folds  # noqa: PLC0415
+        from shiphorn.service.folding import fold  # noqa: PLC0415
+
+        console = terminal.console()
+        show_folds(console, fold(printed), len(found))
+        for name, problem in problems:
+            console.print(f"[red]✗ {escape(name)}[/] {problem.code} {escape(problem.message)}")
+    if problems or any(one.exit_status != 0 for _, one in printed):
+        raise SystemExit(1)
+
+
+def trust(
+    name: Annotated[str, typer.Argument(metavar="HOST", help="Host, as the config names it.")],
+    fingerprint: Annotated[
+        str, typer.Option("--fingerprint", help="Accept only this fingerprint; does not ask.")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Show the key of a host, and put it into known_hosts once a person has agreed."""
+    from shiphorn.adapters.ssh_trust import trust as keep  # noqa: PLC0415
+
+    loaded = terminal.config(config)
+    key, path = terminal.run(_offered(loaded, name))
+    typer.echo(f"{name} shows this {key.algorithm} key:\n  {key.fingerprint}")
+    if fingerprint and fingerprint != key.fingerprint:
+        raise Refused(
+            "SH529", f"that is not the fingerprint {fingerprint}.", hint="Somebody may be in between."
+        )
+    if not fingerprint and not typer.confirm(
+        "Did you compare it with the host's own? Accept it?", default=False
+    ):
+        raise Refused("SH527", "nothing was done.")
+    typer.echo(f"Written to {path}." if keep(path, key) else f"{path} has it already.")
+
+
+async def _execute(
+    config: Config, environment: str, selected: Selection, text: str, timeout_seconds: float, user: str
+) -> list[tuple[Host, CommandOutput | Problem]]:
+    from shiphorn.service.fleet import execute as run_on_all  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await run_on_all(
+            world, config, environment, selected, text, timeout_seconds=timeout_seconds, user=user
+        )
+
+
+async def _offered(config: Config, name: str) -> tuple[OfferedKey, Path]:
+    from shiphorn.adapters.ssh import SshTransport  # noqa: PLC0415
+    from shiphorn.adapters.ssh_trust import known_hosts_files  # noqa: PLC0415
+    from shiphorn.model.target import Selection  # noqa: PLC0415
+    from shiphorn.service.fleet import members  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        for environment in config.environments:
+            for member in await members(world, config, environment, Selection()):
+                if member.host.name == name:
+                    key = await SshTransport().offered_key(member.host, member.login)
+                    return key, known_hosts_files(member.login.known_hosts)[0]
+    raise Refused("SH528", f"no environment has a host {name}.", hint="See them: horn hosts ENV")

@@ -1,0 +1,219 @@
+"""deploy, rollback, stop, resume: the commands that change hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shiphorn.cli import terminal
+from shiphorn.cli.terminal import (
+    ConfigOption,
+    HostsOption,
+    JsonOption,
+    RegionOption,
+    RoleOption,
+    ZoneOption,
+)
+from shiphorn.errors import DeployFailed, Refused
+
+if TYPE_CHECKING:
+    from shiphorn.config.load import Config
+    from shiphorn.model.deploy import Deploy, Order
+    from shiphorn.service.shipping import Shipping
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
+
+
+def deploy(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[APP[@REF]] [to] ENV",
+            help="What goes where; REF is a branch, tag, commit, :live or :previous.",
+        ),
+    ],
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")] = False,
+    yes: YesOption = False,
+    mute: MuteOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a revision on hosts, on all of them at one instant."""
+    from shiphorn.model.deploy import Order  # noqa: PLC0415
+    from shiphorn.wiring import actor  # noqa: PLC0415
+
+    loaded = terminal.config(config)
+    app, ref, environment = parse_words(words, loaded.app)
+    order = Order(
+        app, environment, ref=ref, selection=terminal.selection(region, zone, role, hosts), actor=actor()
+    )
+    if plan:
+        terminal.run(_plan(loaded, order, as_json=as_json))
+        return
+    what = f"Deploy {app}@{ref or loaded.branch} to {environment}"
+    _ask(f"{what} ({order.selection})?" if not order.selection.everything else f"{what}?", yes=yes or as_json)
+    _finish(terminal.run(ship(loaded, order, mute=mute, as_json=as_json)), as_json=as_json)
+
+
+def rollback(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="RELEASE", help="Release id; the one before if left out.")
+    ] = "",
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Go back to a release that the hosts kept, the same one on every host."""
+    from shiphorn.model.deploy import Kind, Order  # noqa: PLC0415
+    from shiphorn.model.release import is_release_id  # noqa: PLC0415
+    from shiphorn.wiring import actor  # noqa: PLC0415
+
+    if to and not is_release_id(to):
+        raise Refused("SH525", f"{to} is not a release id.", hint=f"See them: horn releases {environment}")
+    loaded = terminal.config(config)
+    order = Order(
+        loaded.app,
+        environment,
+        Kind.ROLLBACK,
+        to,
+        terminal.selection(region, zone, role, hosts),
+        actor(),
+    )
+    _ask(f"Roll {loaded.app} in {environment} back to {to or 'the release before'}?", yes=yes or as_json)
+    _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
+
+
+def stop(deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")]) -> None:
+    """Ask a deploy to stop at the next safe point; before its flip it takes everything back."""
+    from shiphorn.service.records import request_stop  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
+
+    with open_store() as store:
+        request_stop(store, deploy_id, actor())
+    typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
+
+
+def resume(
+    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a deploy to its end whose process died."""
+    _finish(terminal.run(_resume(deploy_id, as_json=as_json)), as_json=as_json)
+
+
+def parse_words(words: list[str], app: str) -> tuple[str, str, str]:
+    """`APP@REF to ENV` as (app, ref, environment); what is left out is the config's. Raises Refused SH526."""
+    parts = [word for word in words if word != "to"] if len(words) > 1 else words
+    if not 1 <= len(parts) <= 2:
+        raise Refused(
+            "SH526",
+            f'"{" ".join(words)}" is not understood.',
+            hint="Write: horn deploy APP@REF to ENVIRONMENT",
+        )
+    name, _, ref = parts[0].partition("@") if len(parts) == 2 else ("", "", "")
+    return name or app, ref, parts[-1]
+
+
+async def _plan(config: Config, order: Order, *, as_json: bool) -> None:
+    from shiphorn.cli.show_plan import show  # noqa: PLC0415
+    from shiphorn.deploy.plan import make  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        made = await make(world, config, order)
+    if as_json:
+        terminal.print_json(made)
+    else:
+        show(terminal.console(), made)
+
+
+async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
+    """Carry out an order in front of a person: {deploy, hosts} as they ended."""
+    from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
+
+    environment = config.environment(order.environment)
+    horn = asyncio.create_task(_sound()) if environment.sound and not mute and sys.stdout.isatty() else None
+    with progress_to(None if as_json else terminal.console()) as tell:
+        async with open_world(tell) as world, open_shipping(world) as shipping:
+            ended = await _with_interrupts(shipping, shipping.record(config, order))
+            result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
+    if horn is not None:
+        await horn
+    return result
+
+
+async def _resume(deploy_id: int, *, as_json: bool) -> dict[str, Any]:
+    from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
+
+    with progress_to(None if as_json else terminal.console()) as tell:
+        async with open_world(tell) as world, open_shipping(world) as shipping:
+            ended = await shipping.resume(deploy_id)
+            return {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
+
+
+async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
+    """Ctrl-C asks the deploy to stop; a second one leaves at once, and says how to go on."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def on_interrupt() -> None:
+        nonlocal asked
+        if asked:
+            typer.echo(
+                f"\nLeft deploy {record.id} where it is. Go on with it: horn resume {record.id}\n"
+                "If it had not flipped yet, the next deploy takes over by itself.",
+                err=True,
+            )
+            sys.stdout.flush()
+            os._exit(130)
+        asked = True
+        shipping.stop(record.id, record.order.actor)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_interrupt)
+    try:
+        return await shipping.run(record)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _sound() -> None:
+    from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
+
+    await play(await asyncio.to_thread(horn_wave))
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes and sys.stdin.isatty() and not typer.confirm(question, default=True):
+        raise Refused("SH527", "nothing was done.")
+
+
+def _finish(result: dict[str, Any], *, as_json: bool) -> None:
+    from shiphorn.cli.show import show_end  # noqa: PLC0415
+    from shiphorn.model.deploy import DeployState  # noqa: PLC0415
+
+    ended: Deploy = result["deploy"]
+    if as_json:
+        terminal.print_json(result)
+    else:
+        show_end(terminal.console(), ended, result["hosts"])
+    if ended.state != DeployState.SUCCEEDED:
+        raise SystemExit(DeployFailed.exit_status)

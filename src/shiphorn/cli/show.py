@@ -1,0 +1,118 @@
+"""Values as people read them in a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shiphorn.deploy.problems import by_cause
+from shiphorn.model.deploy import Deploy, DeployState, HostRun, HostState, Kind
+from shiphorn.service.folding import Fold
+
+NAMES_SHOWN = 6
+_STYLES = {
+    DeployState.SUCCEEDED: "green",
+    DeployState.RUNNING: "yellow",
+    DeployState.STOPPED: "yellow",
+    DeployState.ABANDONED: "yellow",
+    DeployState.FAILED: "red",
+}
+_TOLD = {
+    HostState.DONE: "run the new release",
+    HostState.RESTARTED: "run the new release, not cleaned up yet",
+    HostState.FLIPPED: "run the new release, not restarted yet",
+    HostState.REMOVED: "unchanged, the new release was removed again",
+    HostState.FAILED: "unchanged",
+    HostState.BROKEN: "run the new release, but something went wrong after the switch",
+    HostState.UNKNOWN: "unknown: lost at the switch",
+    HostState.WAITING: "unchanged, not reached yet",
+    HostState.PROBED: "unchanged, only looked at",
+    HostState.STAGED: "unchanged, staged",
+    HostState.ARMED: "unchanged, staged",
+}
+
+
+def table(*columns: str) -> Table:
+    """A table without lines."""
+    made = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def when(seconds: float | None) -> str:
+    """A time in UTC, to the minute."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else ""
+
+
+def names(hosts: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(hosts) - NAMES_SHOWN} more" if len(hosts) > NAMES_SHOWN else ""
+    return ", ".join(hosts[:NAMES_SHOWN]) + more
+
+
+def state(value: DeployState) -> str:
+    """A state in its colour."""
+    return f"[{_STYLES[value]}]{value}[/]"
+
+
+def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
+    """How a deploy ended: one line when all is well, causes and hosts when not."""
+    seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
+    order = deploy.order
+    if deploy.state == DeployState.SUCCEEDED:
+        verb = "Rolled back" if order.kind == Kind.ROLLBACK else "Deployed"
+        skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
+        console.print(
+            f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] to {escape(order.environment)}: "
+            f"{len(runs)} hosts in {seconds:.1f} s{skew} [dim]release {deploy.release}[/]"
+        )
+    else:
+        console.print(f"[bold red]Deploy {deploy.id} {deploy.state}[/] after {seconds:.1f} s: {deploy.code}")
+    if deploy.message:
+        console.print(f"  {escape(deploy.message)}")
+    show_causes(console, runs)
+    if deploy.state != DeployState.SUCCEEDED:
+        show_states(console, runs)
+    if deploy.hint:
+        console.print(f"  [cyan]{escape(deploy.hint)}[/]")
+
+
+def show_causes(console: Console, runs: Iterable[HostRun]) -> None:
+    """Failed hosts by cause, with what one of them said."""
+    for cause, hosts in by_cause(runs).items():
+        problem = hosts[0].problem
+        if problem is None:
+            continue
+        count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
+        console.print(
+            f"[red]{count}: {escape(cause)}[/] [dim]{escape(names([run.host.name for run in hosts]))}[/]"
+        )
+        console.print(f"    {problem.code} {escape(problem.message)}")
+        if problem.hint:
+            console.print(f"    [cyan]{escape(problem.hint)}[/]")
+
+
+def show_states(console: Console, runs: Iterable[HostRun]) -> None:
+    """In what state the hosts are, in words."""
+    for one, count in Counter(_TOLD[run.state] for run in runs).most_common():
+        console.print(f"  {count} host{'s' if count > 1 else ''}: {one}")
+
+
+def show_folds(console: Console, folds: Sequence[Fold], total: int) -> None:
+    """Outputs, the same ones once; those of few hosts by their names."""
+    command = None
+    for fold in folds:
+        if (fold.phase, fold.command) != command:
+            command = (fold.phase, fold.command)
+            console.print(f"[bold]{escape(fold.phase)}[/] [dim]$[/] {escape(fold.command)}")
+        who = f"all {total} hosts" if len(fold.hosts) == total > 1 else names(fold.hosts) or "here"
+        ended = "" if fold.exit_status == 0 else f" [red]status {fold.exit_status}[/]"
+        console.print(f"  [cyan]{escape(who)}[/]{ended} [dim]{fold.seconds:.1f} s[/]")
+        for line in fold.output.rstrip("\n").splitlines():
+            console.print(f"    {line}", markup=False)

@@ -1,0 +1,77 @@
+"""A plan as people read it: what goes out, to which hosts, and what each would run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from shiphorn.cli.show import names, table
+from shiphorn.deploy.plan import HostPreview, Plan
+
+COMMITS_SHOWN = 20
+
+
+def show(console: Console, plan: Plan) -> None:
+    """Show a plan. Nothing was changed to make it."""
+    order, commit = plan.order, plan.commit
+    console.print(
+        f"[bold]Plan[/]: {escape(order.app)} [bold]{commit.short}[/] {escape(commit.subject)} "
+        f"[dim]({escape(commit.author)})[/] to [bold]{escape(order.environment)}[/]. Nothing is changed."
+    )
+    _show_commits(console, plan)
+    _show_build(console, plan)
+    _show_hosts(console, plan.hosts)
+    for moment in ("stage", "flip", "finish"):
+        _show_scripts(console, moment, plan.hosts)
+    bad = [one for one in plan.hosts if one.problem is not None]
+    if bad:
+        console.print(f"[red]{len(bad)} of {len(plan.hosts)} hosts are not ready: this deploy would stop.[/]")
+
+
+def _show_commits(console: Console, plan: Plan) -> None:
+    if not plan.live_sha:
+        console.print("  nothing known is live there yet")
+    elif plan.live_sha == plan.commit.sha:
+        console.print("  this commit is live already")
+    for sign, style, commits in (("+", "green", plan.commits), ("-", "red", plan.removed)):
+        for one in commits[:COMMITS_SHOWN]:
+            console.print(
+                f"  [{style}]{sign} {one.short}[/] {escape(one.subject)} [dim]{escape(one.author)}[/]"
+            )
+        if len(commits) > COMMITS_SHOWN:
+            console.print(f"  {sign} and {len(commits) - COMMITS_SHOWN} more")
+
+
+def _show_build(console: Console, plan: Plan) -> None:
+    console.print("[bold]build[/], here, before packing" + ("" if plan.build else ": no commands"))
+    for command in plan.build:
+        console.print(f"  [dim]$[/] {escape(command)}")
+    if plan.artifact is not None:
+        console.print(
+            f"  built before: {plan.artifact.tar_bytes / 1e6:.1f} MB in {plan.artifact.files} files"
+        )
+
+
+def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:
+    console.print("[bold]hosts[/], as the probe found them")
+    shown = table("host", "region", "deploy to", "live", "free", "")
+    for one in hosts:
+        problem = f"[red]{one.problem.code} {escape(one.problem.message)}[/]" if one.problem else ""
+        live = (one.facts.live_release or "nothing") if one.facts else ""
+        free = f"{one.facts.free_bytes / 1e9:.1f} GB" if one.facts else ""
+        shown.add_row(one.host.name, one.host.region, one.deploy_to, live, free, problem)
+    console.print(shown)
+
+
+def _show_scripts(console: Console, moment: str, hosts: Sequence[HostPreview]) -> None:
+    """The exact text, once for the hosts that get the same."""
+    same: defaultdict[str, list[str]] = defaultdict(list)
+    for one in hosts:
+        same[one.scripts[moment]].append(one.host.name)
+    for text, who in same.items():
+        console.print(f"[bold]{moment}[/] on [cyan]{escape(names(who))}[/]: this text, to the letter")
+        for line in text.rstrip("\n").split("\n"):
+            console.print(f"  [dim]|[/] {escape(line)}")

@@ -1,0 +1,37 @@
+"""What is on record: deploys, what they printed, and the wish that one should stop."""
+
+from __future__ import annotations
+
+import time
+
+from shiphorn.errors import Refused
+from shiphorn.model.deploy import CommandOutput, Deploy, DeployState
+from shiphorn.model.events import StopRequested
+from shiphorn.store.store import Store
+
+
+def get(store: Store, deploy_id: int) -> Deploy:
+    """A deploy by its number. Raises Refused SH522."""
+    record = store.deploys.get(deploy_id)
+    if record is None:
+        raise Refused("SH522", f"there is no deploy {deploy_id}.", hint="See: horn history")
+    return record
+
+
+def request_stop(store: Store, deploy_id: int, actor: str) -> StopRequested:
+    """Leave the wish to stop for whichever process works on a deploy. Raises Refused SH522, SH523."""
+    record = get(store, deploy_id)
+    if record.state != DeployState.RUNNING:
+        raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
+    store.deploys.update(deploy_id, stop_requested_by=actor)
+    event = StopRequested(deploy_id, time.time(), actor)
+    store.records.add_events([event])
+    return event
+
+
+def outputs(
+    store: Store, deploy_id: int, host: str | None = None, text: str = ""
+) -> list[tuple[str, CommandOutput]]:
+    """What the commands of a deploy printed, as (host, output); `text` keeps those that contain it."""
+    found = store.records.outputs(get(store, deploy_id).id, host)
+    return [(name, one) for name, one in found if text in one.output or text in one.command]
