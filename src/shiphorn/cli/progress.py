@@ -126,7 +126,7 @@ class Progress:
                 self._console.print(f"[red]✗ {escape(event.host)}[/] {event.code} {escape(event.message)}")
             elif self._errors == ERRORS_SHOWN + 1:
                 self._console.print("[red]✗ ...[/] more hosts fail; they are told by cause at the end")
-        elif event.state in _PASSED.get(Phase(event.phase), ()):
+        elif event.phase == self._phase and event.state in _PASSED.get(Phase(event.phase), ()):
             self._passed[event.region] += 1
             self._waiting.pop(event.host, None)
 

@@ -60,9 +60,8 @@ def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None
     ]
     also = " Also every key of the layers." if without is not None else ""
     about = (model.__doc__ or "").strip().splitlines()[0]
-    return (
-        f"\n## {title}\n\n{about}{also}\n\n| Key | Default | Meaning |\n| --- | --- | --- |\n{''.join(rows)}"
-    )
+    head = f"\n## {title}\n\n{about}{also}\n\n| Key | Default | Meaning |\n| --- | --- | --- |\n"
+    return head + "".join(rows)
 
 
 def _default(field: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -119,6 +120,10 @@ class Engine:
         return await DBOS.retrieve_workflow_async(workflow_id)
 
     def close(self) -> None:
-        """Stop at once; what is unfinished stays in the database for `recover`."""
+        """Stop at once; what is unfinished stays in the database for `recover`.
+
+        To be called inside the loop: DBOS shuts down the executor that it had put into it.
+        """
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         self.executor.release()
