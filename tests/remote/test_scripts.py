@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.remote.host import SHELLS, ScriptHost, pack, plan_for
 
 from shiphorn.model.settings import Command
 from shiphorn.remote import scripts
@@ -20,7 +21,6 @@ from shiphorn.remote.answers import (
     problems_of,
 )
 from shiphorn.remote.scripts import HostPlan
-from tests.remote.host import SHELLS, ScriptHost, pack, plan_for
 
 FILES = {"index.txt": "hello", "bin/run": "#!/bin/sh\n"}
 

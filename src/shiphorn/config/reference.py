@@ -42,8 +42,8 @@ Generated from the schema; `make docs` writes it anew.
 Layers: defaults < app < environment < region < role < host. A later layer wins; mappings merge key by key,
 lists and single values replace. `horn config explain ENV HOST KEY` shows where a value comes from.
 
-In `env` and `deploy_to`, `{app}`, `{environment}`, `{region}`, `{zone}` and `{host}` are filled in; `{{host}}`
-stands for `{host}` itself. A value of `env` may be `{secret: NAME}`.
+In `env` and `deploy_to`, `{app}`, `{environment}`, `{region}`, `{zone}` and `{host}` are filled in;
+`{{host}}` stands for `{host}` itself. A value of `env` may be `{secret: NAME}`.
 """
 
 

@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+.PHONY: help demo test check bench docs clean
+
+help: ## Say what there is to do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.installed ## Set up, and show shiphorn at work on a fleet of hosts on this machine
+	@$(BIN)/horn demo $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run all tests, against real programs (installs Debian packages if it may)
+	@scripts/install_debian_packages.sh
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(VENV)/.installed-dev ## Lint, types, layers, host scripts, generated references
+	@scripts/install_debian_packages.sh
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --config pyproject.toml >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python scripts/shellcheck_hosts.py
+	@$(BIN)/python scripts/references.py --check
+
+bench: $(VENV)/.installed-dev ## Measure against Capistrano and plain ssh, side by side
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: $(VENV)/.installed-dev ## Write the generated references anew
+	@$(BIN)/python scripts/references.py
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/.installed: pyproject.toml
+	@echo "Setting up $(VENV)"
+	@scripts/make_venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml
+	@echo "Setting up $(VENV) for development"
+	@scripts/make_venv.sh $(VENV) dev
+	@touch $@ $(VENV)/.installed
