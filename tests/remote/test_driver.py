@@ -28,7 +28,7 @@ def test_frames_are_found_however_the_stream_is_cut(size: int) -> None:
 def test_a_shell_runs_scripts_in_order_and_skips_what_a_script_left_unread(login_shell: str) -> None:
     leaver = Script("exit 4")
     asker = Script('read -r word; printf \'\\n@horn %s got %s\\n%s\\n\' "$H" "${#word}" "$word"')
-    sent = request(NONCE, leaver) + b"left\nover\0\n" + request(NONCE, asker) + b"hello\n"
+    sent = request(NONCE, leaver) + b"left\nover\0, without a line break" + request(NONCE, asker) + b"hello\n"
     done = subprocess.run(
         [*login_shell.split(), "-c", bootstrap(NONCE)], input=sent, capture_output=True, check=True
     )
@@ -41,7 +41,9 @@ def test_a_shell_runs_scripts_in_order_and_skips_what_a_script_left_unread(login
 
 
 def test_secrets_come_before_the_script_and_are_quoted() -> None:
-    assert request(NONCE, Script("true", {"KEY": "it's"})) == b"3fa9c1 31\nHORN_SECRET_KEY='it'\"'\"'s'\ntrue"
+    assert (
+        request(NONCE, Script("true", {"KEY": "it's"})) == b"\n3fa9c1 31\nHORN_SECRET_KEY='it'\"'\"'s'\ntrue"
+    )
 
 
 def test_text_no_shell_can_carry_is_refused() -> None:

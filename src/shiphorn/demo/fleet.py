@@ -186,9 +186,6 @@ class DemoFleet:
             # As sshd does: what the client leaves behind is hung up; a new session escapes that.
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGHUP)
-            if child.returncode is None:
-                with suppress(ProcessLookupError):
-                    child.kill()
 
     async def _carry_in(
         self, name: str, process: asyncssh.SSHServerProcess[bytes], child: asyncio.subprocess.Process

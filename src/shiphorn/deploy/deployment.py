@@ -155,7 +155,7 @@ class Deployment:
             },
             env_file=settings.env_file,
             actor=record.order.actor,
-            branch=record.order.ref or record.release,
+            branch=record.order.ref or self.config.branch,
             deployer=f"{record.order.kind} {record.id} by {record.order.actor}",
             is_rollback=record.order.kind == Kind.ROLLBACK,
         )

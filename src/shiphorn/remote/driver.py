@@ -1,6 +1,6 @@
 r"""The protocol between the deployer and the one long-lived `sh` on a host.
 
-To the host: `NONCE COUNT\n` and COUNT bytes of script; whatever the script itself reads (an
+To the host: `\nNONCE COUNT\n` and COUNT bytes of script; whatever the script itself reads (an
 artifact, a go) follows. The shell evaluates each script in a subshell and answers in frames:
 
     \n@horn NONCE VERB COUNT ARG...\n  COUNT bytes  \n
@@ -34,12 +34,13 @@ def bootstrap(nonce: str) -> str:
 def request(nonce: str, script: Script) -> bytes:
     """The bytes that have a host run a script.
 
+    It begins with a line break of its own: what a script left unread may not end with one.
     Its secrets go first, as shell variables `HORN_SECRET_<NAME>` that are not exported: only what
     the script hands on reaches a command.
     """
     secrets = "".join(assign(f"HORN_SECRET_{name}", value) for name, value in script.secrets.items())
     body = (secrets + script.text).encode()
-    return f"{nonce} {len(body)}\n".encode() + body
+    return f"\n{nonce} {len(body)}\n".encode() + body
 
 
 class FrameParser:

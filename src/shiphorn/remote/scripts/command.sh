@@ -28,11 +28,11 @@ job=$!
     passed=0
     while [ "$passed" -lt "$limit" ]; do sleep 1; [ -f "$at/status" ] && exit; passed=$((passed + 1)); done
     : >"$at/late"
-    kill -TERM -- "-$$"
+    kill -TERM "-$$"
     sleep 5
-    [ -f "$at/status" ] && exit
-    end 124
-    kill -KILL -- "-$$"
+    # What ignores the first signal may be all that is left; this loop keeps the group from being another.
+    [ -f "$at/status" ] || end 124
+    kill -KILL "-$$"
 ) >/dev/null 2>&1 &
 # A signal ends the wait early: what counts is that the job is gone.
 wait "$job"; code=$?

@@ -198,7 +198,7 @@ kill_commands() {
     for kill_name in $kill_found; do
         [ -f "$1/commands/$kill_name/status" ] && continue
         if alive "$1/commands/$kill_name"; then
-            kill -KILL -- "-$alive_pid" 2>/dev/null
+            kill -KILL "-$alive_pid" 2>/dev/null
         fi
     done
 }

@@ -1,0 +1,197 @@
+"""Deploys into which things break: networks, hosts, disks, and the deployer itself."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from shiphorn.demo.fleet import Fault
+from tests.deploy.conftest import Site
+
+WAIT = 'touch "$HOME/waiting"; until [ -f "$HOME/go" ]; do sleep 0.05; done; echo ran >>"$HOME/ran"'
+
+
+async def test_a_host_that_cannot_be_reached_stops_the_deploy_before_any_change(site: Site) -> None:
+    site.fleet.faults["web2.ap"] = Fault(refuse=True)
+    done = await site.deploy()
+    assert done.status == 6
+    assert "web2.ap: unreachable" in done.out
+    assert site.releases() == {()}
+
+
+async def test_a_host_that_says_nothing_more_fails_in_time(site: Site) -> None:
+    site.config["environments"]["production"]["phase_timeout"] = 1
+    site.fleet.faults["web1.us"] = Fault(hang=True)
+    done = await site.deploy()
+    assert done.status == 6
+    assert "web1.us: took too long" in done.out
+    assert site.pages() == [""] * 6
+
+
+@pytest.mark.parametrize("word", [b" unpacked ", b" armed ", b" flipped ", b" restarted ", b" live "])
+async def test_a_connection_that_breaks_once_costs_nothing(site: Site, word: bytes) -> None:
+    site.fleet.faults["web1.us"] = Fault(drop_on=word)
+    done = await site.deploy()
+    assert (done.status, site.pages()) == (0, ["one"] * 6)
+    assert site.fleet.faults["web1.us"].drop_on == b""
+
+
+async def test_a_connection_that_breaks_in_the_artifact_costs_nothing(site: Site) -> None:
+    (site.repo / "noise").write_bytes(os.urandom(3_000_000))
+    site.commit("two")
+    site.fleet.faults["web1.us"] = Fault(drop_after_bytes=1_000_000)
+    done = await site.deploy()
+    assert (done.status, site.pages()) == (0, ["two"] * 6)
+
+
+async def test_noise_of_login_files_is_no_trouble(site: Site) -> None:
+    site.fleet.faults["web1.us"] = Fault(noise=b"Welcome to web1!\n@horn is not a frame\n")
+    assert (await site.deploy()).status == 0
+
+
+async def test_a_full_disk_is_told_as_such_and_leaves_nothing(site: Site) -> None:
+    full = site.folder / "full"
+    full.mkdir()
+    _program(
+        full / "df", 'echo "Filesystem 1024-blocks Used Available Capacity Mounted on"\necho "x 1 1 0 100% /"'
+    )
+    site.fleet.faults["web1.us"] = site.fleet.faults["web2.us"] = Fault(path=str(full))
+    done = await site.deploy()
+    assert done.status == 6
+    assert "2 hosts: disk full" in done.out
+    assert site.releases() == {()}
+
+
+async def test_a_disk_that_fills_up_while_unpacking_is_told_as_such(site: Site) -> None:
+    full = site.folder / "full"
+    full.mkdir()
+    mark = full / "is-full"
+    _program(full / "tar", f'cat >/dev/null; touch "{mark}"; echo "tar: No space left on device" >&2; exit 2')
+    _program(
+        full / "df",
+        f'free=9999999; [ -f "{mark}" ] && free=0\necho "Filesystem"\necho "x 1 1 $free 1% /"',
+    )
+    site.fleet.faults["web1.us"] = Fault(path=str(full))
+    done = await site.deploy()
+    assert done.status == 6
+    assert "1 host: disk full" in done.out
+    assert site.releases() == {()}
+
+
+async def test_a_second_deploy_is_refused_while_one_runs(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    first = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    second = await site.deploy()
+    assert second.status == 6
+    assert "SH501" in second.out
+    assert "production is locked by deploy 1 by ada since" in second.out
+    assert "horn stop 1" in second.out
+    site.touch_everywhere("go")
+    assert (await site.end(first)).status == 0
+    assert site.pages() == ["one"] * 6
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number: signal.Signals) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    process.send_signal(number)
+    done = await site.end(process)
+    assert done.status == 6
+    assert "ada asked to stop: stopping at the next safe point" in done.out
+    assert "Deploy 1 stopped" in done.out
+    assert "6 hosts: unchanged, the new release was removed again" in done.out
+    assert site.releases() == {()}
+    site.touch_everywhere("go")
+    site.config["commands"]["stage"] = []
+    assert (await site.deploy()).status == 0
+    assert not (site.fleet.home("web1.eu") / "ran").exists()
+
+
+async def test_a_deploy_can_be_stopped_from_another_terminal(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    assert (await site.horn("stop", "1")).status == 0
+    assert (await site.end(process)).status == 6
+    assert site.releases() == {()}
+    assert (await site.horn("history", "--json")).json[0]["state"] == "stopped"
+
+
+async def test_the_next_deploy_takes_over_from_one_that_was_killed_before_its_flip(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    site.config["commands"]["stage"] = []
+    site.commit("two")
+    done = await site.deploy("--json")
+    assert done.status == 0
+    assert site.pages() == ["two"] * 6
+    assert site.releases() == {(done.json["deploy"]["release"],)}
+    states = [one["state"] for one in (await site.horn("history", "--json")).json]
+    assert states == ["succeeded", "abandoned"]
+
+
+async def test_a_killed_deploy_is_resumed_without_running_a_command_twice(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    site.touch_everywhere("go")
+    done = await site.horn("resume", "1")
+    assert done.status == 0, done.out + done.err
+    assert site.pages() == ["one"] * 6
+    assert {(site.fleet.home(name) / "ran").read_text() for name in site.names} == {"ran\n"}
+
+
+async def test_a_deploy_killed_after_its_flip_has_to_be_brought_to_its_end(site: Site) -> None:
+    site.config["commands"]["restart"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    refused = await site.deploy()
+    assert refused.status == 6
+    assert "SH502" in refused.out
+    assert "horn resume 1" in refused.out
+    resuming = await site.start("resume", "1")
+    await asyncio.sleep(0)
+    site.touch_everywhere("go")
+    done = await site.end(resuming)
+    assert done.status == 0, done.out + done.err
+    assert {(site.fleet.home(name) / "ran").read_text() for name in site.names} == {"ran\n"}
+    assert (await site.horn("history", "--json")).json[-1]["state"] == "succeeded"
+    assert (await site.deploy()).status == 0
+
+
+async def test_an_older_deploy_of_another_deployer_is_refused_by_the_hosts(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    slow = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    site.env["XDG_STATE_HOME"] = str(site.folder / "another-deployer")
+    site.config["commands"]["stage"] = []
+    site.commit("two")
+    assert (await site.deploy()).status == 0
+    site.touch_everywhere("go")
+    done = await site.end(slow)
+    assert done.status == 6
+    assert site.pages() == ["two"] * 6
+
+
+async def test_a_failing_restart_is_told_and_the_way_back_is_shown(site: Site) -> None:
+    site.config["commands"]["restart"] = ['case "$HOME" in *web2.us) echo "port taken"; exit 1;; esac']
+    done = await site.deploy()
+    assert done.status == 6
+    assert site.pages() == ["one"] * 6
+    assert "1 of 6 hosts went wrong after the flip" in done.out
+    assert "horn rollback production" in done.out
+    assert "1 host: run the new release, but something went wrong after the switch" in done.out
+
+
+def _program(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
