@@ -212,6 +212,12 @@ def _as_connect_error(error: Exception, name: str, login: Login, way: _Way) -> C
             f"{where} refused the login of {way.user or 'this user'} with {agent}{keys}.",
             hint="Is the public key in its authorized_keys? An encrypted key needs an agent: ssh-add.",
         )
+    if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ConnectionLost) and _needs_certificate(way):
+        return ConnectError(
+            "SH303",
+            f"{where} shows no host certificate of the authority on record for it.",
+            hint=f"Give it one, or look at its key and accept that: horn host trust {name}",
+        )
     if isinstance(error, TimeoutError):
         return ConnectError(
             "SH302",
@@ -221,6 +227,12 @@ def _as_connect_error(error: Exception, name: str, login: Login, way: _Way) -> C
     return ConnectError(
         "SH301", f"{where} cannot be reached: {_said(error)}.", hint="Is sshd running there, at this port?"
     )
+
+
+def _needs_certificate(way: _Way) -> bool:
+    """Whether only an authority is on record for a host: a plain key is then not even negotiated."""
+    keys, authorities, *_ = way.options["known_hosts"].match(way.known_as, "", way.port)
+    return bool(authorities) and not keys
 
 
 def _key_error(name: str, way: _Way, where: str) -> ConnectError:
