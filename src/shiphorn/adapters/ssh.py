@@ -212,7 +212,8 @@ def _as_connect_error(error: Exception, name: str, login: Login, way: _Way) -> C
             f"{where} refused the login of {way.user or 'this user'} with {agent}{keys}.",
             hint="Is the public key in its authorized_keys? An encrypted key needs an agent: ssh-add.",
         )
-    if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ConnectionLost) and _needs_certificate(way):
+    broke = isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ConnectionLost | ConnectionResetError)
+    if broke and _needs_certificate(way):
         return ConnectError(
             "SH303",
             f"{where} shows no host certificate of the authority on record for it.",
