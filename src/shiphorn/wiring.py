@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,13 @@ from shiphorn.adapters.inventory_static import StaticInventory
 from shiphorn.adapters.secrets import ConfiguredSecrets
 from shiphorn.adapters.ssh import SshTransport
 from shiphorn.config.load import Config, RegionSource
-from shiphorn.deploy.fleet import Fleet
+from shiphorn.deploy.fleet import Fleet, Reachable
 from shiphorn.deploy.world import World
 from shiphorn.ports import EventSink, Inventory, Secrets, Source
-from shiphorn.store.store import Store
 
 if TYPE_CHECKING:
     from shiphorn.service.shipping import Shipping
+    from shiphorn.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def actor() -> str:
 @contextmanager
 def open_store() -> Iterator[Store]:
     """The store alone: enough for what is on record."""
+    from shiphorn.store.store import Store  # noqa: PLC0415
+
     store = Store(home().state / "state.db")
     try:
         yield store
@@ -59,10 +63,19 @@ def open_store() -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def open_world(tell: EventSink) -> AsyncIterator[World]:
-    """Everything but the engine: enough for questions, and for commands on hosts."""
+async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncIterator[World]:
+    """Everything but the engine: enough for questions, and for commands on hosts.
+
+    Connections to the hosts `ahead` begin first: far ones take longer to answer than the rest of
+    shiphorn takes to import, which a thread does meanwhile.
+    """
     places = home()
     fleet = Fleet(SshTransport())
+    fleet.warm(ahead)
+    # An import holds the interpreter for as long as it is let; the handshakes must get a word in.
+    sys.setswitchinterval(0.0005)
+    await asyncio.to_thread(_import_engine if ahead else _import_store)
+    sys.setswitchinterval(0.005)
 
     def source(config: Config) -> Source:
         return GitSource(config.repo, places.cache / "mirrors", tree=config.repo_tree)
@@ -82,6 +95,14 @@ async def open_world(tell: EventSink) -> AsyncIterator[World]:
             await fleet.close()
 
 
+def _import_store() -> None:
+    pass
+
+
+def _import_engine() -> None:
+    pass
+
+
 @asynccontextmanager
 async def open_shipping(world: World) -> AsyncIterator[Shipping]:
     """The engine as well, launched on the running loop: what it takes to change hosts."""
@@ -99,4 +120,3 @@ async def open_shipping(world: World) -> AsyncIterator[Shipping]:
         yield shipping
     finally:
         engine.close()
-        database.dispose()

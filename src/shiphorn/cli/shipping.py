@@ -145,12 +145,14 @@ async def _plan(config: Config, order: Order, *, as_json: bool) -> None:
 async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.service.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     environment = config.environment(order.environment)
     horn = asyncio.create_task(_sound()) if environment.sound and not mute and sys.stdout.isatty() else None
     with progress_to(None if as_json else terminal.console()) as tell:
-        async with open_world(tell) as world, open_shipping(world) as shipping:
+        ahead = listed(config, order.environment, order.selection)
+        async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
             ended = await _with_interrupts(shipping, shipping.record(config, order))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:

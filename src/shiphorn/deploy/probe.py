@@ -13,7 +13,7 @@ from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts, clock_offset, parse_probe
 
 PINGS = 3
-PING_PAUSE_SECONDS = 0.02
+PING_PAUSE_SECONDS = 0.005
 """Pings leave without waiting for the answer to the last: the best of three costs one round trip."""
 
 

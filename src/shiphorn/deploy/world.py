@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet
 from shiphorn.ports import ArtifactCache, EventSink, Inventory, Secrets, Source
-from shiphorn.store.store import Store
+
+if TYPE_CHECKING:
+    from shiphorn.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from threading import Thread
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
 from dbos._serialization import Serializer
@@ -74,10 +75,16 @@ def _error_of_json(value: dict[str, Any]) -> Any:
 class Engine:
     """Runs workflows. One at a time in a process, since DBOS is a global of its process.
 
-    `database` is its own, apart from the store's; `directory` holds the executors' liveness files.
+    `database` is its own, apart from the store's, and closed with the engine; `directory` holds the
+    executors' liveness files.
     """
 
+    _closing: ClassVar[Thread | None] = None
+
     def __init__(self, database: Database, directory: Path) -> None:
+        if Engine._closing is not None:
+            Engine._closing.join()
+        self._database = database
         self.executor = Executor(directory)
         self._workflows: dict[str, Callable[..., Awaitable[Any]]] = {}
         config = DBOSConfig(
@@ -122,8 +129,15 @@ class Engine:
     def close(self) -> None:
         """Stop at once; what is unfinished stays in the database for `recover`.
 
-        To be called inside the loop: DBOS shuts down the executor that it had put into it.
+        To be called inside the loop: DBOS shuts down the executor that it had put into it. Its own
+        threads notice within a second, which nobody has to wait for but the next engine.
         """
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         self.executor.release()
+        Engine._closing = Thread(target=_destroy, args=(self._database,), daemon=True)
+        Engine._closing.start()
+
+
+def _destroy(database: Database) -> None:
+    DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+    database.dispose()

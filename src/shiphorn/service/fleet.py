@@ -71,6 +71,16 @@ async def members(world: World, config: Config, environment: str, selection: Sel
     return [Member(host, config.settings(environment, host)) for host in chosen]
 
 
+def listed(config: Config, environment: str, selection: Selection) -> list[Member]:
+    """The selected hosts that the config itself lists; no inventory is asked."""
+    return [
+        Member(host, config.settings(environment, host))
+        for region in config.environment(environment).regions
+        for host in region.hosts
+        if selection.matches(host)
+    ]
+
+
 async def status(world: World, config: Config, environment: str, selection: Selection) -> EnvironmentStatus:
     """Ask every host what it runs."""
     asked = await members(world, config, environment, selection)
