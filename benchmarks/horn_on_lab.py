@@ -20,7 +20,9 @@ def main() -> None:
         config.write_text(text)
     os.environ |= {"XDG_STATE_HOME": str(folder / "state"), "XDG_CACHE_HOME": str(folder / "cache")}
     horn = Path(sys.executable).with_name("horn")
-    os.execv(horn, [str(horn), "deploy", f"@{revision}", "production", "--yes", "--mute", "--config", str(config)])
+    os.execv(
+        horn, [str(horn), "deploy", f"@{revision}", "production", "--yes", "--mute", "--config", str(config)]
+    )
 
 
 def config_of(lab: dict) -> dict:
