@@ -1,0 +1,213 @@
+"""deploy.yml: what it says, and everything that is wrong with it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shiphorn.config.load import Config, find, load, load_text
+from shiphorn.config.schema import json_schema
+from shiphorn.config.starter import detect, write_starter
+from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.settings import Command, Limits, Moment, SecretRef
+from shiphorn.model.target import Host
+
+TEXT = """\
+app: sample
+repo: ../sample.git
+deploy_to: /srv/{app}
+shared: {dirs: [log, ./tmp/uploads/], files: [config/app.env]}
+ssh: {user: deploy, identity_file: id_ed25519}
+secrets: {DB: {command: pass show db}}
+commands:
+  build: [make assets]
+  stage: [bin/migrate, {run: bin/warm, roles: [web], once: true, timeout: 2m}]
+env: {APP_ENV: "{environment}", AT: "{host} {{host}}", N: 3, DB: {secret: DB}}
+roles:
+  db: {env: {POOL: "50"}, keep_releases: 2}
+environments:
+  staging: {hosts: [web1.staging], require: 2, phase_timeout: 30s}
+  production:
+    ssh: {user: prod}
+    roles:
+      db: {env: {POOL: "90"}}
+    regions:
+      eu:
+        env: {CURRENCY: EUR}
+        hosts:
+          - {name: web1.eu, address: 192.0.2.10, port: 2222, zone: eu-1a, roles: [web, db],
+             env: {CURRENCY: GBP}}
+          - web2.eu
+      us: {inventory: {exec: ./hosts.py}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load_text(TEXT, tmp_path / "deploy.yml")
+
+
+def problems(text: str, tmp_path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load_text(text, tmp_path / "deploy.yml")
+    return list(raised.value.problems) or [str(raised.value)]
+
+
+def test_later_layers_win_and_mappings_merge(config: Config, tmp_path: Path) -> None:
+    first, second = config.environment("production").regions[0].hosts
+    settings = config.settings("production", first)
+    assert settings.env == {
+        "APP_ENV": "production",
+        "AT": "web1.eu {host}",
+        "N": "3",
+        "DB": SecretRef("DB"),
+        "CURRENCY": "GBP",
+        "POOL": "90",
+    }
+    assert (settings.deploy_to, settings.keep_releases) == ("/srv/sample", 2)
+    assert (settings.login.user, settings.login.identity_files) == ("prod", (str(tmp_path / "id_ed25519"),))
+    assert (settings.shared_dirs, settings.shared_files) == (("log", "tmp/uploads"), ("config/app.env",))
+    assert settings.commands[Moment.STAGE] == (
+        Command("bin/migrate"),
+        Command("bin/warm", roles=("web",), once=True, timeout_seconds=120.0),
+    )
+    other = config.settings("production", second)
+    assert (other.env["CURRENCY"], other.env["AT"], other.keep_releases) == ("EUR", "web2.eu {host}", 5)
+
+
+def test_an_environment_has_regions_limits_and_a_build(config: Config, tmp_path: Path) -> None:
+    staging, production = config.environment("staging"), config.environment("production")
+    assert [region.name for region in staging.regions] == ["default"]
+    assert staging.limits == Limits("2", 128, 30.0)
+    assert (staging.sound, production.sound) == (False, True)
+    assert production.build == (Command("make assets"),)
+    assert production.regions[1].inventory_command == "./hosts.py"
+    assert config.repo == str((tmp_path / "../sample.git").resolve())
+
+
+def test_each_value_is_explained_by_its_line(config: Config) -> None:
+    host = config.environment("production").regions[0].hosts[0]
+    rows = {row.key: (row.value, row.layer, row.where) for row in config.explain("production", host)}
+    assert rows["env.CURRENCY"] == ("GBP", "host web1.eu", "deploy.yml:24")
+    assert rows["env.POOL"] == ("90", "role db", "deploy.yml:18")
+    assert rows["ssh.user"] == ("prod", "environment production", "deploy.yml:16")
+    assert rows["keep_releases"] == (2, "role db", "deploy.yml:12")
+    assert rows["env.APP_ENV"] == ("{environment}", "app", "deploy.yml:10")
+    assert rows["ssh.connect_timeout"] == (20.0, "default", "default")
+    assert [row.key for row in config.explain("production", host, "ssh.user")] == ["ssh.user"]
+
+
+def test_keys_from_an_inventory_are_a_layer_and_are_checked(config: Config) -> None:
+    host = Host("web9", "web9", region="us", settings={"env": {"CURRENCY": "USD"}})
+    config.check_host("production", host)
+    assert config.settings("production", host).env["CURRENCY"] == "USD"
+    (row,) = config.explain("production", host, "env.CURRENCY")
+    assert (row.layer, row.where) == ("host web9", "inventory")
+    with pytest.raises(ConfigError, match="SH101"):
+        config.check_host("production", replace(host, settings={"keep_releases": "many"}))
+
+
+def test_all_problems_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+    text = """\
+app: sample
+repo: -oProxyCommand=x
+deploy_too: /srv/sample
+keep_releases: "5"
+shared: {dirs: [log, ../up], file: [x]}
+env: {A: "{regoin}", B: {secret: NOPE}}
+environments:
+  staging: {hosts: [web1, {nam: x}], require: 120%}
+  production:
+    regions: {eu: {hosts: [a], inventory: {exec: x}}}
+    concurency: 3
+"""
+    assert problems(text, tmp_path) == [
+        "deploy.yml:2 repo: it has to be a path or a git URL",
+        "deploy.yml:3 deploy_too: there is no such key; did you mean deploy_to?",
+        "deploy.yml:4 keep_releases: it should be a valid integer",
+        "deploy.yml:5 shared.dirs[1]: it has to be a path inside the release, without ..",
+        "deploy.yml:5 shared.file: there is no such key; did you mean files?",
+        (
+            "deploy.yml:6 env.A: there is no placeholder {regoin}; "
+            "there are app, environment, region, zone, host (write {{regoin}} to mean it literally)"
+        ),
+        "deploy.yml:8 environments.staging.hosts[1].name: is missing",
+        "deploy.yml:8 environments.staging.hosts[1].nam: there is no such key; did you mean name?",
+        "deploy.yml:8 environments.staging.require: it has to be a share such as 95%, or a number of hosts",
+        "deploy.yml:10 environments.production.regions.eu: it has both hosts and inventory; use one",
+        "deploy.yml:11 environments.production.concurency: there is no such key; did you mean concurrency?",
+    ]
+
+
+def test_what_no_single_key_shows_is_told_too(tmp_path: Path) -> None:
+    text = """\
+app: sample
+repo: .
+env: {B: {secret: NOPE}}
+environments:
+  staging: {hosts: [web1, web1]}
+"""
+    assert problems(text, tmp_path) == [
+        "deploy.yml:3 env.B: the secret NOPE is not defined under secrets",
+        "deploy.yml:5 environments.staging.hosts[1]: the host web1 is there twice",
+        "deploy.yml:5 environments.staging: deploy_to is missing: set it here, or at the top",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "SH102 deploy.yml is empty."),
+        ("- a\n", "SH102 deploy.yml is not a mapping of keys to values."),
+        ("a: [1\nb: 2\n", "SH102 deploy.yml:2 is not YAML"),
+        ("app: x\napp: y\n", "SH102 deploy.yml:2 is not YAML: found duplicate key"),
+        ("app: x\n\tb: y\n", "SH102 deploy.yml:2 is not YAML"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_text(text, tmp_path / "deploy.yml")
+    assert str(raised.value).startswith(said)
+
+
+def test_an_unknown_environment_gets_its_neighbour_named(config: Config) -> None:
+    with pytest.raises(ConfigError) as raised:
+        config.environment("prodution")
+    assert (raised.value.code, raised.value.hint) == ("SH110", "Did you mean production?")
+
+
+def test_the_file_is_found_from_below(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="horn init"):
+        find(tmp_path / "a/b")
+    (tmp_path / "deploy.yml").write_text(TEXT)
+    assert find(tmp_path / "a/b") == tmp_path / "deploy.yml"
+
+
+@pytest.mark.parametrize(
+    ("sign", "kind"),
+    [
+        ("config/application.rb", "rails"),
+        ("composer.json", "php"),
+        ("manage.py", "django"),
+        ("package.json", "node"),
+        ("index.html", "static"),
+        ("README", "plain"),
+    ],
+)
+def test_the_starter_fits_the_project_and_is_never_overwritten(tmp_path: Path, sign: str, kind: str) -> None:
+    project = tmp_path / "my app"
+    (project / sign).parent.mkdir(parents=True)
+    (project / sign).touch()
+    assert detect(project) == kind
+    path = write_starter(project)
+    made = load(path)
+    assert (made.app, made.environments) == ("my-app", ("staging", "production"))
+    with pytest.raises(Refused, match="SH510"):
+        write_starter(project)
+
+
+def test_the_schema_names_every_key() -> None:
+    schema = json_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert {"app", "repo", "environments", "deploy_to", "env"} <= set(schema["properties"])
