@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import getpass
 import os
 import socket
@@ -10,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,8 +76,11 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
     fleet.warm(ahead)
     # An import holds the interpreter for as long as it is let; the handshakes must get a word in.
     sys.setswitchinterval(0.0005)
-    await asyncio.to_thread(_import_engine if ahead else _import_store)
+    await asyncio.to_thread(import_module, "shiphorn.engine.durable" if ahead else "shiphorn.store.store")
     sys.setswitchinterval(0.005)
+    # What was imported stays: it need not be looked through again. Collection was off until here (cli.main).
+    gc.freeze()
+    gc.enable()
 
     def source(config: Config) -> Source:
         return GitSource(config.repo, places.cache / "mirrors", tree=config.repo_tree)
@@ -93,14 +98,6 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
             yield World(store, fleet, Artifacts(places.cache / "artifacts"), source, inventory, secrets, tell)
         finally:
             await fleet.close()
-
-
-def _import_store() -> None:
-    pass
-
-
-def _import_engine() -> None:
-    pass
 
 
 @asynccontextmanager

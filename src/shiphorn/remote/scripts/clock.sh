@@ -1,5 +1,6 @@
 # Answer each ping with the time.
 while IFS=' ' read -r word; do
     [ "$word" = ping ] || break
-    frame clock "$(now)"
+    now
+    frame clock "$NOW"
 done

@@ -6,11 +6,12 @@ fi
 if [ ! -f "$RUN_DIR/logged" ]; then
     printf '%s\n' "$LOG_LINE" >>"$BASE/revisions.log" && : >"$RUN_DIR/logged" || die_of_writing "$BASE/revisions.log"
 fi
-previous=$(read_file "$RUN_DIR/previous")
-kept=$(list_releases)
+read_line "$RUN_DIR/previous"
+previous=$LINE
+list_releases
 count=0
-for name in $kept; do count=$((count + 1)); done
-for name in $kept; do
+for name in $KEPT; do count=$((count + 1)); done
+for name in $KEPT; do
     [ "$count" -gt "$KEEP" ] || break
     if [ "$name" = "$LIVE" ] || [ "$name" = "$previous" ] || [ -f "$HORN/unfinished/$name" ]; then continue; fi
     discard "$RELEASES/$name"

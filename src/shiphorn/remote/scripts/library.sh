@@ -1,4 +1,5 @@
 # What all scripts share. Set ahead: H (nonce, by the driver), DEPLOY_TO, RUN, TOKEN, RELEASE, DEPLOYER.
+# Functions answer in capital variables, not on stdout: a process costs more than all the rest here.
 # Names with spaces or globs come apart nowhere: fields end at newlines only, and globs are off.
 set -fu
 umask 022
@@ -44,32 +45,30 @@ die() {
     exit 1
 }
 
-# now: Unix time in nanoseconds, 0 where `date` has none.
+# now: Unix time in nanoseconds in NOW, 0 where `date` has none.
 now() {
-    now_ns=$(date +%s%N)
-    case $now_ns in *[!0-9]*) now_ns=0 ;; esac
-    [ "${#now_ns}" -ge 19 ] || now_ns=0
-    printf '%s' "$now_ns"
+    NOW=$(date +%s%N)
+    case $NOW in *[!0-9]*) NOW=0 ;; esac
+    [ "${#NOW}" -ge 19 ] || NOW=0
 }
 
-# read_file FILE: its text, or nothing.
-read_file() {
-    if [ -f "$1" ]; then cat "$1"; fi
+# read_line FILE: its first line in LINE, or nothing.
+read_line() {
+    LINE=
+    if [ -f "$1" ]; then IFS= read -r LINE <"$1" || :; fi
 }
 
-# free_bytes DIR: what the file system of the nearest existing folder has left.
+# free_bytes DIR: what the file system of the nearest existing folder has left, in FREE.
 free_bytes() {
     free_dir=$1
     while [ ! -d "$free_dir" ]; do free_dir=${free_dir%/*}; free_dir=${free_dir:-/}; done
-    df -Pk "$free_dir" 2>/dev/null | {
-        read -r free_line
-        read -r free_line
-        # Device and mount point may hold spaces; the number before the percentage does not.
-        free_line=${free_line%%%*}
-        free_line=${free_line% *}
-        while case $free_line in *' ') true ;; *) false ;; esac; do free_line=${free_line% }; done
-        printf '%s' "$((${free_line##* } * 1024))"
-    }
+    free_line=$(df -Pk "$free_dir" 2>/dev/null)
+    # Device and mount point may hold spaces; the number before the percentage does not.
+    free_line=${free_line#*"$NL"}
+    free_line=${free_line%%%*}
+    free_line=${free_line% *}
+    while case $free_line in *' ') true ;; *) false ;; esac; do free_line=${free_line% }; done
+    FREE=$((${free_line##* } * 1024))
 }
 
 # look: what `current` is (KIND, TARGET), and which release it names (LIVE).
@@ -80,6 +79,8 @@ look() {
         case $TARGET in /*) look_at=$TARGET ;; *) look_at=$BASE/$TARGET ;; esac
         if [ ! -d "$CURRENT/" ]; then
             KIND=dangling
+        elif is_release "${look_at##*/}" && [ "$look_at" = "$RELEASES/${look_at##*/}" ]; then
+            KIND=release LIVE=${look_at##*/}
         elif [ "$(cd "${look_at%/*}" 2>/dev/null && pwd -P)" = "$(cd "$RELEASES" 2>/dev/null && pwd -P)" ]; then
             KIND=release LIVE=${look_at##*/}
         else
@@ -94,9 +95,8 @@ look() {
     fi
 }
 
-# refuse_current: a `current` that is not ours to switch is never touched.
+# refuse_current: a `current` that is not ours to switch, as looked at, is never touched.
 refuse_current() {
-    look
     refuse_hint="Look at it on the host, move it aside if it is not needed, and deploy again."
     case $KIND in
         directory) fail SH404 'current is a directory' "$CURRENT is a directory, not a link." "$refuse_hint" ;;
@@ -106,14 +106,16 @@ refuse_current() {
     esac
 }
 
-# list_releases: the names of all releases, oldest first.
+# list_releases: the names of all releases in KEPT, a line each, oldest first.
 list_releases() {
+    KEPT=
     [ -d "$RELEASES" ] || return 0
     list_found=$(ls "$RELEASES")
     for list_name in $list_found; do
-        is_release "$list_name" && [ -d "$RELEASES/$list_name" ] && [ ! -L "$RELEASES/$list_name" ] && printf '%s\n' "$list_name"
+        if is_release "$list_name" && [ -d "$RELEASES/$list_name" ] && [ ! -L "$RELEASES/$list_name" ]; then
+            KEPT=$KEPT$list_name$NL
+        fi
     done
-    return 0
 }
 
 is_release() {
@@ -121,27 +123,28 @@ is_release() {
     [ "${#1}" -eq 14 ]
 }
 
-# tell_live: what the host runs and keeps.
+# tell_live: what the host runs, as looked at, and keeps.
 tell_live() {
-    look
-    tell_revision=
-    [ -z "$LIVE" ] || tell_revision=$(read_file "$CURRENT/REVISION")
-    DATA=$tell_revision
+    LINE=
+    [ -z "$LIVE" ] || read_line "$CURRENT/REVISION"
+    DATA=$LINE
     frame live "${LIVE:--}"
-    DATA=$(list_releases)
+    list_releases
+    DATA=$KEPT
     frame releases
 }
 
 # fence: refuse to work for a deploy that is older than one seen here. A deployer checks this before
 # each change; between the check and the change a newer one may come, so the flip checks once more.
 fence() {
-    mkdir -p "$HORN/unfinished" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
-    chmod 700 "$HORN"
     fence_token=0 fence_rest=''
     if [ -f "$HORN/fence" ]; then IFS=' ' read -r fence_token fence_rest <"$HORN/fence"; fi
     if [ "$fence_token" -gt "$TOKEN" ]; then
         die SH409 'a newer deploy came' "A newer deploy has taken $BASE: ${fence_rest#* }." "See what it did before you deploy again: horn status"
     fi
+    if [ "$fence_token" = "$TOKEN" ] && [ -d "$RUN_DIR/commands" ]; then return 0; fi
+    mkdir -p "$HORN/unfinished" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
+    chmod 700 "$HORN"
     if [ "$fence_token" -lt "$TOKEN" ]; then
         printf '%s %s %s\n' "$TOKEN" "$RUN" "$DEPLOYER" >"$HORN/fence.$RUN" && mv -f "$HORN/fence.$RUN" "$HORN/fence" ||
             die_of_writing "$HORN/fence"
@@ -151,7 +154,8 @@ fence() {
 
 # die_of_writing PATH [BYTES]: say why a write failed, by what can be checked.
 die_of_writing() {
-    if [ "$(free_bytes "$1")" -lt "${2:-65536}" ]; then
+    free_bytes "$1"
+    if [ "$FREE" -lt "${2:-65536}" ]; then
         die SH402 'disk full' "The disk that holds $1 is full." "Make room: old releases, logs; see: df -h"
     fi
     die SH401 'not writable' "$(id -un) cannot write to $1." "Give it to the deploy user: chown $(id -un)"
@@ -169,17 +173,18 @@ empty() {
     rm -rf "$1" 2>/dev/null || { chmod -R u+rwx "$1" 2>/dev/null; rm -rf "$1"; }
 }
 
-# start_of PID: when a process started, so that a pid used again is not taken for it.
+# start_of PID: when a process started, in START, so that a pid used again is not taken for it.
 start_of() {
     if [ -r "/proc/$1/stat" ]; then
-        start_line=$(cat "/proc/$1/stat" 2>/dev/null)
+        START=
+        { IFS= read -r START <"/proc/$1/stat"; } 2>/dev/null
         IFS=' '
         # After the command's name in brackets the 20th field is the start time.
-        set -- ${start_line##*) }
+        set -- ${START##*) }
         IFS=$NL
-        printf '%s' "${20:-}"
+        START=${20:-}
     else
-        ps -o lstart= -p "$1" 2>/dev/null
+        START=$(ps -o lstart= -p "$1" 2>/dev/null)
     fi
 }
 
@@ -188,7 +193,9 @@ alive() {
     [ -f "$1/pid" ] || return 1
     alive_start=
     { read -r alive_pid; read -r alive_start; } <"$1/pid"
-    kill -0 "$alive_pid" 2>/dev/null && [ "$(start_of "$alive_pid")" = "$alive_start" ]
+    kill -0 "$alive_pid" 2>/dev/null || return 1
+    start_of "$alive_pid"
+    [ "$START" = "$alive_start" ]
 }
 
 # kill_commands RUN_DIR: end what is still running for a deploy.
@@ -207,11 +214,13 @@ kill_commands() {
 # Of a very long one the middle is left out.
 frame_output() {
     output_file=$1
-    output_total=$(($(wc -c <"$1")))
+    output_total=0
+    if [ -s "$1" ]; then output_total=$(($(wc -c <"$1"))); fi
     output_head=$2
     shift 2
     output_tail=
     for output_arg; do output_tail="$output_tail $output_arg"; done
+    output_bytes=$output_total
     if [ "$output_total" -gt "$OUTPUT_LIMIT" ]; then
         {
             head -c "$((OUTPUT_LIMIT / 2))" "$output_file"
@@ -219,10 +228,10 @@ frame_output() {
             tail -c "$((OUTPUT_LIMIT / 2))" "$output_file"
         } >"$output_file.cut"
         output_file=$output_file.cut
+        output_bytes=$(($(wc -c <"$output_file")))
     fi
-    output_bytes=$(($(wc -c <"$output_file")))
     printf '\n@horn %s %s %s%s %s\n' "$H" "$output_head" "$output_bytes" "$output_tail" "$output_total"
     # The file may have grown since it was measured.
-    head -c "$output_bytes" "$output_file"
+    if [ "$output_bytes" -gt 0 ]; then head -c "$output_bytes" "$output_file"; fi
     printf '\n'
 }

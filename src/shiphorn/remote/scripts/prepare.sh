@@ -3,10 +3,10 @@
 
 # sweep: take away what deploys left that died before their flip; their tokens are older than ours.
 sweep() {
-    look
     sweep_found=$(ls "$HORN/unfinished")
     for sweep_name in $sweep_found; do
-        sweep_run=$(read_file "$HORN/unfinished/$sweep_name")
+        read_line "$HORN/unfinished/$sweep_name"
+        sweep_run=$LINE
         [ "$sweep_run" != "$RUN" ] || continue
         kill_commands "$HORN/runs/$sweep_run"
         if [ "$sweep_name" != "$LIVE" ]; then discard "$RELEASES/$sweep_name"; fi
@@ -29,13 +29,15 @@ receive() {
     if [ "${receive_sum%% *}" != "$DIGEST" ]; then
         receive_size=$(($(wc -c <"$receive_to")))
         rm -f "$receive_to"
-        if [ "$receive_size" -lt "$PACKED_BYTES" ] && [ "$(free_bytes "$HORN")" -lt "$PACKED_BYTES" ]; then die_of_writing "$HORN" "$PACKED_BYTES"; fi
+        free_bytes "$HORN"
+        if [ "$receive_size" -lt "$PACKED_BYTES" ] && [ "$FREE" -lt "$PACKED_BYTES" ]; then die_of_writing "$HORN" "$PACKED_BYTES"; fi
         die SH412 'damaged in transit' "The release arrived damaged: $receive_size of $PACKED_BYTES bytes, or other ones." "Deploy again; if it happens again, look at the network and the disk."
     fi
 }
 
 unpack() {
-    if [ "$(read_file "$MARK")" = "$RUN" ]; then discard "$NEW"; fi
+    read_line "$MARK"
+    if [ "$LINE" = "$RUN" ]; then discard "$NEW"; fi
     if [ -e "$NEW" ] || [ -L "$NEW" ]; then
         die SH411 'release exists already' "$NEW exists, and another deploy made it." "Deploy again: it gets a new release id."
     fi
@@ -51,7 +53,8 @@ unpack() {
     rm -f "$receive_to"
     if [ "$unpack_code" != 0 ] || [ -f "$RUN_DIR/unpack.failed" ]; then
         unpack_said=$(head -n 1 "$RUN_DIR/unpack.said")
-        if [ "$(free_bytes "$NEW")" -lt "$PACKED_BYTES" ]; then die_of_writing "$NEW" "$PACKED_BYTES"; fi
+        free_bytes "$NEW"
+        if [ "$FREE" -lt "$PACKED_BYTES" ]; then die_of_writing "$NEW" "$PACKED_BYTES"; fi
         die SH418 'cannot be unpacked' "The release could not be unpacked: $unpack_said" "Look at the disk and the file system of $BASE."
     fi
     printf '%s\n' "$REVISION" >"$NEW/REVISION" || die_of_writing "$NEW"
@@ -123,11 +126,13 @@ write_env() {
 }
 
 fence
+look
 refuse_current
 [ "$FAILED" = 0 ] || exit 1
 sweep
 COMMAND_DIR=$NEW
-if [ "$(read_file "$RUN_DIR/unpacked")" = "$DIGEST" ] && [ -d "$NEW" ]; then
+read_line "$RUN_DIR/unpacked"
+if [ "$LINE" = "$DIGEST" ] && [ -d "$NEW" ]; then
     frame have
 else
     receive

@@ -10,7 +10,9 @@ fact base "$BASE"
 
 nearest=$BASE
 while [ ! -e "$nearest" ]; do nearest=${nearest%/*}; nearest=${nearest:-/}; done
-fact exists "$([ -d "$BASE" ] && echo 1)"
+exists=
+if [ -d "$BASE" ]; then exists=1; fi
+fact exists "$exists"
 writable=1
 for place in "$nearest" "$BASE" "$RELEASES" "$SHARED" "$HORN"; do
     if [ -e "$place" ] && ! { [ -d "$place" ] && [ -w "$place" ] && [ -x "$place" ]; }; then
@@ -21,10 +23,10 @@ for place in "$nearest" "$BASE" "$RELEASES" "$SHARED" "$HORN"; do
 done
 fact writable "$writable"
 
-free=$(free_bytes "$BASE")
-fact free_bytes "$free"
-if [ "$free" -lt "$NEEDED_BYTES" ]; then
-    fail SH402 'disk full' "$BASE has $((free / 1000000)) MB free, the release needs $((NEEDED_BYTES / 1000000)) MB." \
+free_bytes "$BASE"
+fact free_bytes "$FREE"
+if [ "$FREE" -lt "$NEEDED_BYTES" ]; then
+    fail SH402 'disk full' "$BASE has $((FREE / 1000000)) MB free, the release needs $((NEEDED_BYTES / 1000000)) MB." \
         "Make room: old releases, logs; see: df -h"
 fi
 
@@ -44,10 +46,13 @@ case "$tools " in
     *) fail SH403 'gzip and zstd are missing' 'Neither zstd nor gzip is installed.' 'Install one of them on the host.' ;;
 esac
 
+look
 refuse_current
 fact kind "$KIND"
 fact target "$TARGET"
-fact unfinished "$([ -d "$HORN/unfinished" ] && ls "$HORN/unfinished")"
+unfinished=
+if [ -d "$HORN/unfinished" ]; then unfinished=$(ls "$HORN/unfinished"); fi
+fact unfinished "$unfinished"
 missing=
 for file in $SHARED_FILES; do
     [ -e "$SHARED/$file" ] || missing=$missing$file$NL
@@ -57,6 +62,7 @@ fact missing_shared_files "$missing"
 if [ -n "$missing" ]; then
     fail SH407 'linked file missing' "$SHARED/${missing%%"$NL"*} does not exist." "Put it there once; every release links to it."
 fi
-fact fence "$(read_file "$HORN/fence")"
+read_line "$HORN/fence"
+fact fence "$LINE"
 tell_live
 exit "$FAILED"

@@ -7,7 +7,8 @@ if [ "$LIVE" = "$RELEASE" ]; then
     frame kept
     exit 0
 fi
-if [ "$(read_file "$MARK")" = "$RUN" ]; then
+read_line "$MARK"
+if [ "$LINE" = "$RUN" ]; then
     discard "$NEW"
     rm -f "$MARK"
 fi
