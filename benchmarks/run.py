@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def main() -> int:
-    """Exit status: 0 when everything could be measured and was deployed right."""
+    """Exit status: 0 when everything could be measured, and horn deployed right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--fleet", action="append", choices=FLEETS, help="which fleets; all if left out")
     parser.add_argument("--rounds", type=int, default=3)
@@ -89,12 +89,12 @@ def measure(fleet: str, rounds: int, *, capistrano: bool) -> dict[str, dict[str,
 
 
 def show(fleet: str, tools: dict[str, dict[str, float]]) -> bool:
-    """Print one fleet; whether every tool deployed right."""
+    """Print one fleet; whether horn deployed right."""
     _, count, regions = FLEETS[fleet]
     print(f"\n{count} hosts" + (f", round trips {regions} ms" if regions else ", no latency"))
     print(f"  {'':<14}" + "".join(f"{title:>20}" for title, *_ in COLUMNS))
     for tool, row in tools.items():
-        cells = [form.format(_scaled(key, row, count)) for _, key, form in COLUMNS]
+        cells = [_cell(row, key, form, count) for _, key, form in COLUMNS]
         print(
             f"  {tool:<14}" + "".join(f"{cell:>20}" for cell in cells) + ("" if row["ok"] else "  NOT RIGHT")
         )
@@ -107,12 +107,15 @@ def show(fleet: str, tools: dict[str, dict[str, float]]) -> bool:
                 if tools[peer][key]
             )
             print(f"  horn / {peer}: {ratios}")
-    return all(row["ok"] for row in tools.values())
+    return bool(horn["ok"])
 
 
-def _scaled(key: str, row: dict[str, float], count: int) -> float:
-    value = row[key]
-    return value * 1000 / count if key == "client_cpu_s" else value * 1000 if key == "flip_skew_s" else value
+def _cell(row: dict[str, float], key: str, form: str, count: int) -> str:
+    value = row.get(key)
+    if value is None:  # a tool that failed has switched nothing
+        return "-"
+    scale = {"client_cpu_s": 1000 / count, "flip_skew_s": 1000}.get(key, 1)
+    return form.format(value * scale)
 
 
 if __name__ == "__main__":

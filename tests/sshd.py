@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
+from tests.programs import program
 
 
 def keygen(*arguments: str) -> None:
@@ -27,9 +27,7 @@ class Sshd:
     def __init__(
         self, folder: Path, user_key: Path, *options: str, host_certificate: Path | None = None
     ) -> None:
-        program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-        if program is None:
-            pytest.fail("sshd is not installed. Install it: apt-get install openssh-server")
+        sshd = program("sshd")
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.key = folder / "host_key"
@@ -64,7 +62,7 @@ class Sshd:
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
         self.log = folder / "log"
-        self.process = subprocess.Popen([program, "-D", "-f", str(config), "-E", str(self.log)])
+        self.process = subprocess.Popen([sshd, "-D", "-f", str(config), "-E", str(self.log)])
         deadline = time.monotonic() + 10
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

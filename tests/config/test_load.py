@@ -92,7 +92,7 @@ def test_each_value_is_explained_by_its_line(config: Config) -> None:
     assert rows["env.POOL"] == ("90", "role db", "deploy.yml:18")
     assert rows["ssh.user"] == ("prod", "environment production", "deploy.yml:16")
     assert rows["keep_releases"] == (2, "role db", "deploy.yml:12")
-    assert rows["env.APP_ENV"] == ("{environment}", "app", "deploy.yml:10")
+    assert rows["env.APP_ENV"] == ("production", "app", "deploy.yml:10")
     assert rows["ssh.connect_timeout"] == (20.0, "default", "default")
     assert [row.key for row in config.explain("production", host, "ssh.user")] == ["ssh.user"]
 

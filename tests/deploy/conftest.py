@@ -1,4 +1,4 @@
-"""A site: a fleet of demo hosts, a git repository, a deploy.yml, and `horn` as a process of its own."""
+"""What whole deploys need: a project, and a fleet to put it on."""
 
 from __future__ import annotations
 
@@ -40,34 +40,17 @@ class Done:
         return json.loads(self.out)
 
 
-class Site:
-    """Everything that a deploy needs, real but for the machines."""
+class Project:
+    """A git repository with one commit, a config for it, and `horn` as a process of its own."""
 
-    def __init__(self, folder: Path, fleet: DemoFleet) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.fleet = fleet
         self.repo = folder / "app"
         self.env: dict[str, str] = {}
-        self.config: dict[str, Any] = {
-            "app": "sample",
-            "repo": "app",
-            "deploy_to": "~/sample",
-            "ssh": {
-                "user": "demo",
-                "identity_file": "fleet/id_ed25519",
-                "known_hosts": "fleet/known_hosts",
-                "connect_timeout": 5,
-            },
-            "commands": {},
-            "environments": {"production": {"phase_timeout": 20, "regions": fleet.config_regions()}},
-        }
+        self.config: dict[str, Any] = {}
         self.repo.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("one")
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.fleet.hosts)
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -85,25 +68,6 @@ class Site:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", text)
         return self.git("rev-parse", "HEAD")
-
-    def host(self, name: str) -> Path:
-        """The deploy directory of a host."""
-        return self.fleet.home(name) / "sample"
-
-    def pages(self) -> list[str]:
-        """What each host serves; "" for nothing."""
-        found = []
-        for name in self.names:
-            page = self.host(name) / "current" / "index.txt"
-            found.append(page.read_text() if page.exists() else "")
-        return found
-
-    def releases(self) -> set[tuple[str, ...]]:
-        """The different lists of releases that hosts keep."""
-        return {
-            tuple(sorted(path.name for path in (self.host(name) / "releases").glob("*")))
-            for name in self.names
-        }
 
     def write_config(self) -> None:
         with (self.folder / "deploy.yml").open("w") as file:
@@ -142,6 +106,50 @@ class Site:
 
     async def deploy(self, *arguments: str) -> Done:
         return await self.horn("deploy", "production", "--yes", *arguments)
+
+
+class Site(Project):
+    """A project with a fleet of demo hosts: everything that a deploy needs, real but for the machines."""
+
+    def __init__(self, folder: Path, fleet: DemoFleet) -> None:
+        super().__init__(folder)
+        self.fleet = fleet
+        self.config = {
+            "app": "sample",
+            "repo": "app",
+            "deploy_to": "~/sample",
+            "ssh": {
+                "user": "demo",
+                "identity_file": "fleet/id_ed25519",
+                "known_hosts": "fleet/known_hosts",
+                "connect_timeout": 5,
+            },
+            "commands": {},
+            "environments": {"production": {"phase_timeout": 20, "regions": fleet.config_regions()}},
+        }
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.fleet.hosts)
+
+    def host(self, name: str) -> Path:
+        """The deploy directory of a host."""
+        return self.fleet.home(name) / "sample"
+
+    def pages(self) -> list[str]:
+        """What each host serves; "" for nothing."""
+        found = []
+        for name in self.names:
+            page = self.host(name) / "current" / "index.txt"
+            found.append(page.read_text() if page.exists() else "")
+        return found
+
+    def releases(self) -> set[tuple[str, ...]]:
+        """The different lists of releases that hosts keep."""
+        return {
+            tuple(sorted(path.name for path in (self.host(name) / "releases").glob("*")))
+            for name in self.names
+        }
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(60):

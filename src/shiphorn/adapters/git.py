@@ -9,14 +9,15 @@ import asyncio
 import difflib
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from shiphorn.adapters.git_command import git, git_env
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
@@ -94,7 +95,8 @@ class GitSource:
 
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of a commit. Raises SourceError SH206, SH207, SH208."""
-        await export_tree(self._mirror, self._url, sha, self._tree, into)
+        mirror_of = partial(_mirror_holding, self._mirror.parent)
+        await export_tree(self._mirror, self._url, sha, self._tree, into, mirror_of)
 
     @property
     def _shown(self) -> str:
@@ -109,7 +111,7 @@ class GitSource:
                 ("remote.origin.fetch", "+refs/heads/*:refs/heads/*"),
                 ("gc.auto", "0"),
             ):
-                await self._git("config", key, value, at=fresh)
+                await git(fresh, "config", key, value)
             await self._fetch(fresh)
             fresh.rename(self._mirror)
         finally:
@@ -117,17 +119,17 @@ class GitSource:
 
     async def _fetch(self, mirror: Path) -> None:
         try:
-            got = await self._git(
+            got = await git(
+                mirror,
                 "fetch",
                 "--quiet",
                 "--prune",
                 "--tags",
                 "--force",
                 "origin",
-                at=mirror,
                 limit=FETCH_TIMEOUT_SECONDS,
             )
-            head = await self._git("ls-remote", "--symref", "origin", "HEAD", at=mirror, limit=120.0)
+            head = await git(mirror, "ls-remote", "--symref", "origin", "HEAD")
         except TimeoutError:
             raise SourceError("SH201", f"{self._shown} did not answer in time.") from None
         if got.status != 0:
@@ -138,7 +140,7 @@ class GitSource:
             )
         named = re.match(rb"ref: (refs/heads/\S+)\tHEAD", head.stdout)
         if named:
-            await self._git("symbolic-ref", "HEAD", named[1].decode(), at=mirror)
+            await git(mirror, "symbolic-ref", "HEAD", named[1].decode())
 
     async def _commits(self, *what: str) -> list[Commit]:
         got = await self._git("log", "-z", f"--format={_LOG_FORMAT}", *what, "--")
@@ -153,20 +155,16 @@ class GitSource:
         near = difflib.get_close_matches(ref, listed.stdout.decode().split(), n=3, cutoff=0.5)
         return f"Did you mean {' or '.join(near)}?" if near else "Was it pushed?"
 
-    async def _git(self, *arguments: str, at: Path | None = None, limit: float = 120.0) -> Ended:
-        return await run(
-            ["git", "-C", str(at or self._mirror), *arguments], env=git_env(), timeout_seconds=limit
-        )
+    async def _git(self, *arguments: str) -> Ended:
+        return await git(self._mirror, *arguments)
 
 
-def git_env() -> dict[str, str]:
-    """The environment for git: no questions, no translations, nothing of an outer repository."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_DIR")}
-    return env | {
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
-    }
+async def _mirror_holding(cache_root: Path, url: str, sha: str) -> Path | None:
+    """The mirror of a submodule, once it holds the commit; None when its repository lacks it."""
+    source = GitSource(url, cache_root)
+    if not await source.has(sha):
+        await source.refresh()
+    return source._mirror if await source.has(sha) else None  # noqa: SLF001 - a function of this class
 
 
 @asynccontextmanager

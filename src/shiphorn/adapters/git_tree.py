@@ -7,11 +7,12 @@ import os
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shiphorn.adapters import git
-from shiphorn.adapters.programs import Ended, end, run, start
+from shiphorn.adapters.git_command import git, git_env
+from shiphorn.adapters.programs import end, run, start
 from shiphorn.errors import MissingProgram, SourceError
 
 LFS_MARK = b"version https://git-lfs.github.com/spec/v1\n"
@@ -19,28 +20,48 @@ LFS_POINTER_BYTES = 1024
 SUBMODULE_DEPTH = 10
 
 
-async def export_tree(mirror: Path, url: str, sha: str, tree: str, into: Path, depth: int = 0) -> None:
+MirrorOf = Callable[[str, str], Awaitable[Path | None]]
+"""(URL, commit) -> the mirror of that repository, or None when it lacks the commit."""
+
+
+async def export_tree(
+    mirror: Path, url: str, sha: str, tree: str, into: Path, mirror_of: MirrorOf, depth: int = 0
+) -> None:
     """Write the tree of a commit to an empty directory, honouring `export-ignore`.
+
+    `mirror_of` gets the repositories of submodules.
 
     Raises SourceError SH206 (no such subdirectory), SH207 (submodule), SH208 (LFS), SH209 (the commit).
     """
-    verified = await _git(mirror, "rev-parse", "--verify", "--end-of-options", f"{sha}^{{commit}}")
+    verified = await git(mirror, "rev-parse", "--verify", "--end-of-options", f"{sha}^{{commit}}")
     if verified.stdout.decode().strip() != sha:
         raise SourceError("SH209", f"the mirror does not hold the commit {sha}.", hint="Deploy again.")
     what = f"{sha}:{tree}" if tree else sha
-    if tree and (await _git(mirror, "cat-file", "-t", what)).stdout.strip() != b"tree":
+    if tree and (await git(mirror, "cat-file", "-t", what)).stdout.strip() != b"tree":
         raise SourceError(
             "SH206", f"there is no directory {tree} in {sha[:8]}.", hint='Look at "repo_tree" in deploy.yml.'
         )
     await _archive(mirror, sha, tree, into)
-    await _submodules(mirror, url, sha, tree, into, depth)
+    for path, source, child_sha in await _submodules(mirror, url, sha, tree):
+        if depth >= SUBMODULE_DEPTH:
+            raise SourceError(
+                "SH207", f"the submodules of {sha[:8]} are nested more than {SUBMODULE_DEPTH} deep."
+            )
+        child = await mirror_of(source, child_sha)
+        if child is None:
+            raise SourceError(
+                "SH207", f"the submodule {path} has no commit {child_sha[:8]}.", hint="Push it there first."
+            )
+        place = into / (path[len(tree) + 1 :] if tree else path)
+        place.mkdir(parents=True, exist_ok=True)
+        await export_tree(child, source, child_sha, "", place, mirror_of, depth + 1)
     await _large_files(mirror, url, sha, into)
 
 
 async def _archive(mirror: Path, sha: str, tree: str, into: Path) -> None:
     # With the commit and a path, not commit:path: so attributes of the upper folders hold as well.
     arguments = ["git", "-C", str(mirror), "archive", "--format=tar", sha, *(["--", tree] if tree else [])]
-    process = await start(arguments, env=git.git_env())
+    process = await start(arguments, env=git_env())
     with tempfile.TemporaryFile(dir=into.parent) as file:
         try:
             if process.stdout is not None:
@@ -71,16 +92,12 @@ def _unpack(file: object, into: Path, tree: str) -> None:
                 tar.extract(entry, into, set_attrs=True, filter="fully_trusted")
 
 
-async def _submodules(mirror: Path, url: str, sha: str, tree: str, into: Path, depth: int) -> None:
-    listed = await _git(mirror, "ls-tree", "-r", "-z", "--full-tree", sha, *(["--", tree] if tree else []))
+async def _submodules(mirror: Path, url: str, sha: str, tree: str) -> list[tuple[str, str, str]]:
+    """(path, URL, commit) of the submodules of a commit, of those below `tree`."""
+    listed = await git(mirror, "ls-tree", "-r", "-z", "--full-tree", sha, *(["--", tree] if tree else []))
     links = [line.split(b"\t", 1) for line in listed.stdout.split(b"\0") if line.startswith(b"160000 ")]
-    if not links:
-        return
-    if depth >= SUBMODULE_DEPTH:
-        raise SourceError(
-            "SH207", f"the submodules of {sha[:8]} are nested more than {SUBMODULE_DEPTH} deep."
-        )
-    urls = await _submodule_urls(mirror, sha)
+    urls = await _submodule_urls(mirror, sha) if links else {}
+    found = []
     for meta, name in links:
         path = os.fsdecode(name)
         if path not in urls:
@@ -89,22 +106,12 @@ async def _submodules(mirror: Path, url: str, sha: str, tree: str, into: Path, d
                 f"{path} is a submodule, but .gitmodules has no URL for it.",
                 hint="Mend .gitmodules.",
             )
-        source = _resolve_url(url, urls[path], path)
-        child = git.GitSource(source, mirror.parent)
-        child_sha = meta.split()[2].decode()
-        if not await child.has(child_sha):
-            await child.refresh()
-        if not await child.has(child_sha):
-            raise SourceError(
-                "SH207", f"the submodule {path} has no commit {child_sha[:8]}.", hint="Push it there first."
-            )
-        place = into / (path[len(tree) + 1 :] if tree else path)
-        place.mkdir(parents=True, exist_ok=True)
-        await export_tree(child._mirror, source, child_sha, "", place, depth + 1)  # noqa: SLF001
+        found.append((path, _resolve_url(url, urls[path], path), meta.split()[2].decode()))
+    return found
 
 
 async def _submodule_urls(mirror: Path, sha: str) -> dict[str, str]:
-    got = await _git(mirror, "config", "--blob", f"{sha}:.gitmodules", "-z", "--list")
+    got = await git(mirror, "config", "--blob", f"{sha}:.gitmodules", "-z", "--list")
     values = dict(
         line.split("\n", 1) for line in got.stdout.decode(errors="replace").split("\0") if "\n" in line
     )
@@ -143,13 +150,11 @@ async def _large_files(mirror: Path, url: str, sha: str, into: Path) -> None:
             f"{len(pointers)} files of {sha[:8]} are in Git LFS, and git-lfs is not installed.",
             hint="Install it: apt-get install git-lfs",
         )
-    fetched = await _git(
-        mirror, "-c", f"remote.origin.url={url}", "lfs", "fetch", "origin", sha, limit=1800.0
-    )
+    fetched = await git(mirror, "-c", f"remote.origin.url={url}", "lfs", "fetch", "origin", sha, limit=1800.0)
     for path in pointers:
         smudged = await run(
             ["git", "-C", str(mirror), "lfs", "smudge"],
-            env=git.git_env() | {"GIT_LFS_SKIP_SMUDGE": "0"},
+            env=git_env() | {"GIT_LFS_SKIP_SMUDGE": "0"},
             stdin=path.read_bytes(),
             timeout_seconds=1800.0,
         )
@@ -174,7 +179,3 @@ def _find_pointers(into: Path) -> list[Path]:
                 if file.read(len(LFS_MARK)) == LFS_MARK:
                     found.append(path)
     return found
-
-
-async def _git(mirror: Path, *arguments: str, limit: float = 120.0) -> Ended:
-    return await run(["git", "-C", str(mirror), *arguments], env=git.git_env(), timeout_seconds=limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,7 +144,7 @@ def logs(
         runs = store.hosts.of_deploy(deploy_id)
     if as_json:
         terminal.print_json(
-            {"deploy": deploy, "outputs": [{"host": name, "output": one} for name, one in printed]}
+            {"deploy": deploy, "outputs": [{"host": name, **asdict(one)} for name, one in printed]}
         )
         return
     from shiphorn.cli.show import show_causes, show_folds, state  # noqa: PLC0415

@@ -74,13 +74,7 @@ class Layers:
 def host_settings(layers: Layers, app: str, environment: str, host: Host, directory: Path) -> HostSettings:
     """The merged layers as settings, placeholders filled, paths made absolute."""
     entry = Overrides.model_validate(layers.merged())
-    facts = {
-        "app": app,
-        "environment": environment,
-        "region": host.region,
-        "zone": host.zone,
-        "host": host.name,
-    }
+    facts = facts_of(app, environment, host)
     ssh = entry.ssh
     return HostSettings(
         deploy_to=fill(entry.deploy_to, facts),
@@ -110,14 +104,27 @@ def host_settings(layers: Layers, app: str, environment: str, host: Host, direct
     )
 
 
-def explained(layers: Layers, positions: Positions) -> list[Explained]:
-    """Each leaf with its origin, in the order of the schema."""
+def explained(layers: Layers, positions: Positions, facts: dict[str, str]) -> list[Explained]:
+    """Each leaf with its origin, in the order of the schema; with `facts`, placeholders are filled."""
     rows = {key: Explained(key, value, "default", "default") for key, value in _leaves(_defaults(), ())}
     for layer in layers:
         for key, value in _leaves(layer.values, ()):
             where = positions.where((*layer.key, *key.split("."))) if layer.key is not None else "inventory"
+            if facts and isinstance(value, str) and (key == "deploy_to" or key.startswith("env.")):
+                value = fill(value, facts)  # noqa: PLW2901
             rows[key] = Explained(key, value, layer.name, where)
     return list(rows.values())
+
+
+def facts_of(app: str, environment: str, host: Host) -> dict[str, str]:
+    """What placeholders stand for on a host."""
+    return {
+        "app": app,
+        "environment": environment,
+        "region": host.region,
+        "zone": host.zone,
+        "host": host.name,
+    }
 
 
 def fill(text: str, facts: dict[str, str]) -> str:

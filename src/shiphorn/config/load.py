@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config.layers import Explained, Layers, explained, host_settings
+from shiphorn.config.layers import Explained, Layers, explained, facts_of, host_settings
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import as_config_error, problems_error
 from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides
@@ -102,7 +102,8 @@ class Config:
 
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
         """Each value with the layer and the line that it comes from; `key` keeps those below it."""
-        rows = explained(self._layers(environment, host), self._positions)
+        facts = facts_of(self.app, environment, host) if host else {}
+        rows = explained(self._layers(environment, host), self._positions, facts)
         return [row for row in rows if not key or row.key == key or row.key.startswith(f"{key}.")]
 
     def check_host(self, environment: str, host: Host) -> None:

@@ -1,0 +1,135 @@
+"""The command line as a person meets it: files, help, mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from shiphorn.cli.main import app
+
+CONFIG = """\
+app: shop
+repo: https://example.com/shop.git
+deploy_to: /srv/shop
+env: {REGION: "{region}"}
+environments:
+  production:
+    regions:
+      eu: {hosts: [{name: web1.eu, address: 192.0.2.10}]}
+"""
+
+
+def horn(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from shiphorn.cli.main import main; main()", *arguments],
+        cwd=folder,
+        env=os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sign", "kind", "says"),
+    [
+        ("bin/rails", "rails", "bin/rails db:migrate"),
+        ("composer.json", "php", "composer install"),
+        ("manage.py", "django", "manage.py"),
+        ("package.json", "node", "npm"),
+        ("index.html", "static", "deploy_to"),
+        ("README", "plain", "deploy_to"),
+    ],
+)
+def test_init_writes_a_valid_file_for_the_project_and_never_overwrites(
+    tmp_path: Path, sign: str, kind: str, says: str
+) -> None:
+    (tmp_path / sign).parent.mkdir(exist_ok=True)
+    (tmp_path / sign).write_text("{}")
+    done = horn(tmp_path, "init")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"for a {kind} project" in done.stdout
+    written = (tmp_path / "deploy.yml").read_text()
+    assert says in written
+    assert len(written.splitlines()) < 50
+    assert horn(tmp_path, "config", "check").returncode == 0
+    again = horn(tmp_path, "init")
+    assert again.returncode != 0
+    assert "deploy.yml" in again.stderr
+    assert (tmp_path / "deploy.yml").read_text() == written
+
+
+def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    checked = horn(tmp_path, "config", "check")
+    assert "is valid: shop from https://example.com/shop.git, branch main" in checked.stdout
+    assert "REGION=eu" in checked.stdout
+    explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
+    assert explained.stdout.split()[-4:] == ["env.REGION", "eu", "app", "deploy.yml:4"]
+    unknown = horn(tmp_path, "config", "explain", "production", "web9")
+    assert "production has no host web9." in unknown.stderr
+
+
+def test_the_schema_is_json_schema_with_all_keys(tmp_path: Path) -> None:
+    schema = json.loads(horn(tmp_path, "config", "schema").stdout)
+    assert {"app", "repo", "deploy_to", "shared", "ssh", "commands", "env", "environments"} <= set(
+        schema["properties"]
+    )
+
+
+def test_all_problems_of_a_config_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text("app: shop\ndeploy_too: /srv\nkeep_releases: many\n")
+    done = horn(tmp_path, "deploy", "production", "--yes")
+    assert done.returncode == 2
+    assert "deploy.yml:2 deploy_too: there is no such key; did you mean deploy_to?" in done.stderr
+    assert "deploy.yml:3 keep_releases" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("deploy", "production"), "there is no deploy.yml in "),
+        (("logs", "7"), "7"),
+        (("status", "--config", "nowhere.yml"), "nowhere.yml"),
+    ],
+)
+def test_what_is_not_there_is_told_with_a_way_on(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = horn(tmp_path, *arguments)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_json_for_programs(tmp_path: Path) -> None:
+    done = horn(tmp_path, "status", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert error["code"].startswith("SH")
+    assert error["message"]
+
+
+def test_every_command_has_a_line_of_help() -> None:
+    def commands(group: object) -> list[object]:
+        inner = getattr(group, "commands", None)
+        return [group] if inner is None else [leaf for one in inner.values() for leaf in commands(one)]
+
+    found = commands(typer.main.get_command(app))
+    assert len(found) > 15
+    assert [one for one in found if not getattr(one, "help", "")] == []
+
+
+def test_the_sound_of_the_horn_is_written_as_a_wave_file(tmp_path: Path) -> None:
+    done = horn(tmp_path, "sound", "--output", "horn.wav")
+    assert done.returncode == 0, done.stderr
+    with wave.open(str(tmp_path / "horn.wav")) as made:
+        assert made.getnframes() / made.getframerate() > 1
