@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import signal
 import subprocess
 import tarfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def pack(files: dict[str, str], encoding: str = "zstd", folder: Path = Path("/tm
 
 
 class ScriptHost:
-    """A shell on a home folder. Close it to lose the connection."""
+    """A shell on a home folder."""
 
     def __init__(self, home: Path, shell: str = "dash", **env: str) -> None:
         self.home = home
@@ -74,6 +76,7 @@ class ScriptHost:
         self._shell, self._env = shell, env
         self._parser = FrameParser(NONCE)
         self._frames: list[Frame] = []
+        self._lost: list[subprocess.Popen[bytes]] = []
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -121,13 +124,20 @@ class ScriptHost:
         return self.reply()
 
     def lose(self) -> None:
-        """Lose the connection: the shell and its children are hung up, as sshd does."""
+        """Lose the connection as sshd does: pipes close, and what runs is left to find out."""
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
-        self.process.kill()
-        self.process.wait()
+        self._lost.append(self.process)
         self._frames.clear()
+
+    def end(self) -> None:
+        """End all shells."""
+        self.lose()
+        for process in self._lost:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def reconnect(self) -> None:
         """A new shell on the same host."""

@@ -1,6 +1,7 @@
 """The scripts, run by real shells on real folders."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ FILES = {"index.txt": "hello", "bin/run": "#!/bin/sh\n"}
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ScriptHost]:
     made = ScriptHost(tmp_path / "home", request.param)
     yield made
-    made.lose()
+    made.end()
 
 
 def stage(host: ScriptHost, plan: HostPlan, *commands: Command, files: dict[str, str] = FILES) -> list[str]:
@@ -293,6 +294,25 @@ def test_a_deploy_killed_while_it_received_goes_on(host: ScriptHost) -> None:
     host.reconnect()
     assert problems_of(host.run(scripts.prepare(plan, packing, ()), data)) == []
     assert (host.base / "releases/20261124120001/noise").stat().st_size > 300_000
+
+
+def test_a_shell_that_was_left_behind_is_ended_before_its_deploy_goes_on(host: ScriptHost) -> None:
+    plan = plan_for(1)
+    packing, data = pack(FILES)
+    host.send(scripts.prepare(plan, packing, ()), data[: len(data) // 2])
+    behind = host.process
+    while not list((host.base / ".horn").glob("incoming.*")):
+        time.sleep(0.01)
+    # Its connection still stands: it waits for the rest, and would take the file away at the end.
+    host.reconnect()
+    assert problems_of(host.run(scripts.prepare(plan, packing, ()), data)) == []
+    assert behind.wait(timeout=5) == -signal.SIGKILL
+    assert behind.stdin
+    assert behind.stdout
+    assert behind.stderr
+    for pipe in (behind.stdin, behind.stdout, behind.stderr):
+        pipe.close()
+    assert host.run(scripts.inspect("~/app")).first("releases")
 
 
 def test_a_release_that_another_made_is_not_overwritten(host: ScriptHost) -> None:

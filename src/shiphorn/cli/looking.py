@@ -111,7 +111,7 @@ def history(
 
     from shiphorn.cli.show import state, table, when  # noqa: PLC0415
 
-    shown = table("#", "when (UTC)", "environment", "what", "commit", "by", "state", "")
+    shown = table("#", "when (UTC)", "environment", "what", "commit", "by", "state")
     for one in found:
         what = f"{one.order.kind} {one.order.ref}".strip()
         shown.add_row(
@@ -121,8 +121,7 @@ def history(
             escape(what),
             one.sha[:8],
             escape(one.order.actor),
-            state(one.state),
-            escape(f"{one.code} {one.message}".strip()),
+            f"{state(one.state)} {one.code}",
         )
     terminal.console().print(shown)
 
@@ -269,7 +268,7 @@ def show_status(now: EnvironmentStatus) -> None:
     if now.last is not None:
         last = now.last
         console.print(
-            f"[dim]last: #{last.id} {last.order.kind} {escape(last.order.ref)} {last.sha[:8]} "
+            f"[dim]last: #{last.id} {last.order.kind} {escape(last.order.ref)}{' ' * bool(last.order.ref)}{last.sha[:8]} "
             f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
         )
     if now.holder is not None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from shiphorn.deploy.problems import by_cause
+from shiphorn.deploy.problems import by_cause, summary
 from shiphorn.model.deploy import Deploy, DeployState, HostRun, HostState, Kind
 from shiphorn.service.folding import Fold
 
@@ -70,21 +70,23 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
         skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
         console.print(
             f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] to {escape(order.environment)}: "
-            f"{len(runs)} hosts in {seconds:.1f} s{skew} [dim]release {deploy.release}[/]"
+            f"{len(runs)} hosts in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]"
         )
     else:
         console.print(f"[bold red]Deploy {deploy.id} {deploy.state}[/] after {seconds:.1f} s: {deploy.code}")
     if deploy.message:
-        console.print(f"  {escape(deploy.message)}")
-    show_causes(console, runs)
+        # The causes come right below, in full.
+        console.print(f"  {escape(deploy.message.removesuffix(f': {summary(runs)}.'))}")
+    hints = show_causes(console, runs)
     if deploy.state != DeployState.SUCCEEDED:
         show_states(console, runs)
-    if deploy.hint:
+    if deploy.hint and deploy.hint not in hints:
         console.print(f"  [cyan]{escape(deploy.hint)}[/]")
 
 
-def show_causes(console: Console, runs: Iterable[HostRun]) -> None:
-    """Failed hosts by cause, with what one of them said."""
+def show_causes(console: Console, runs: Iterable[HostRun]) -> set[str]:
+    """Failed hosts by cause, with what one of them said. Gives the hints that were shown."""
+    hints = set()
     for cause, hosts in by_cause(runs).items():
         problem = hosts[0].problem
         if problem is None:
@@ -96,6 +98,8 @@ def show_causes(console: Console, runs: Iterable[HostRun]) -> None:
         console.print(f"    {problem.code} {escape(problem.message)}")
         if problem.hint:
             console.print(f"    [cyan]{escape(problem.hint)}[/]")
+            hints.add(problem.hint)
+    return hints
 
 
 def show_states(console: Console, runs: Iterable[HostRun]) -> None:

@@ -50,9 +50,7 @@ def _show_build(console: Console, plan: Plan) -> None:
     for command in plan.build:
         console.print(f"  [dim]$[/] {escape(command)}")
     if plan.artifact is not None:
-        console.print(
-            f"  built before: {plan.artifact.tar_bytes / 1e6:.1f} MB in {plan.artifact.files} files"
-        )
+        console.print(f"  built before: {plan.artifact.in_words}")
 
 
 def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:

@@ -183,9 +183,10 @@ class DemoFleet:
         except* (OSError, asyncssh.Error):
             pass
         finally:
-            # As sshd does: what the client leaves behind is hung up; a new session escapes that.
+            # What the client leaves behind is hung up; a new session escapes that.
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGHUP)
+            await child.wait()
 
     async def _carry_in(
         self, name: str, process: asyncssh.SSHServerProcess[bytes], child: asyncio.subprocess.Process

@@ -19,14 +19,14 @@ async def artifact(deployment: Deployment) -> str:
     """Have the artifact of the commit, built and packed."""
     kept = find(deployment)
     if kept is not None:
-        return f"built before, {_size(kept.tar_bytes)} in {kept.files} files"
+        return f"built before, {kept.in_words}"
     with tempfile.TemporaryDirectory(prefix="horn-build-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         await deployment.source.export(deployment.record.sha, tree)
         await _build(deployment, tree)
         made = await deployment.world.artifacts.pack(tree, _recipe(deployment))
-    return f"{_size(made.tar_bytes)} in {made.files} files"
+    return made.in_words
 
 
 def find(deployment: Deployment) -> Artifact | None:
@@ -69,9 +69,3 @@ async def _build(deployment: Deployment, tree: Path) -> None:
 def _recipe(deployment: Deployment) -> str:
     config = deployment.config
     return recipe_digest(deployment.record.sha, config.repo_tree, deployment.environment.build)
-
-
-def _size(size_bytes: int) -> str:
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.0f} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB"

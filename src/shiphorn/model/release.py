@@ -36,6 +36,12 @@ class Artifact:
     tar_bytes: int
     files: int
 
+    @property
+    def in_words(self) -> str:
+        """`10 kB in 6 files`."""
+        size = self.tar_bytes / 1000
+        return (f"{size:.0f} kB" if size < 1000 else f"{size / 1000:.1f} MB") + f" in {self.files} files"
+
 
 @dataclass(frozen=True, slots=True)
 class Packing:

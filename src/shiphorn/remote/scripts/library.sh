@@ -142,7 +142,10 @@ fence() {
     if [ "$fence_token" -gt "$TOKEN" ]; then
         die SH409 'a newer deploy came' "A newer deploy has taken $BASE: ${fence_rest#* }." "See what it did before you deploy again: horn status"
     fi
-    if [ "$fence_token" = "$TOKEN" ] && [ -d "$RUN_DIR/commands" ]; then return 0; fi
+    if [ "$fence_token" = "$TOKEN" ] && [ -d "$RUN_DIR/commands" ]; then
+        alone
+        return 0
+    fi
     mkdir -p "$HORN/unfinished" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
     chmod 700 "$HORN"
     if [ "$fence_token" -lt "$TOKEN" ]; then
@@ -150,6 +153,28 @@ fence() {
             die_of_writing "$HORN/fence"
     fi
     mkdir -p "$RUN_DIR/commands" || die_of_writing "$RUN_DIR"
+    alone
+}
+
+# alone: one shell works for a deploy. One that a lost connection left behind would go on with its
+# script, and take what this one writes for its own.
+alone() {
+    read_line "$RUN_DIR/pid"
+    [ "$LINE" != "$$" ] || return 0
+    end_shell "$RUN_DIR"
+    start_of "$$"
+    printf '%s\n%s\n' "$$" "$START" >"$RUN_DIR/pid" || die_of_writing "$RUN_DIR"
+}
+
+# end_shell RUN_DIR: end the shell that works for a deploy, unless it is this one.
+end_shell() {
+    end_tries=0
+    while [ "$end_tries" -lt 100 ] && alive "$1" && [ "$alive_pid" != "$$" ]; do
+        # It leads a session of its own, by sshd; its commands have others.
+        kill -KILL "-$alive_pid" 2>/dev/null || kill -KILL "$alive_pid" 2>/dev/null
+        end_tries=$((end_tries + 1))
+        sleep 0.02
+    done
 }
 
 # die_of_writing PATH [BYTES]: say why a write failed, by what can be checked.
@@ -179,23 +204,24 @@ start_of() {
         START=
         { IFS= read -r START <"/proc/$1/stat"; } 2>/dev/null
         IFS=' '
-        # After the command's name in brackets the 20th field is the start time.
+        # After the command's name in brackets comes the state (Z is dead), and the start time as the 20th.
         set -- ${START##*) }
         IFS=$NL
         START=${20:-}
+        [ "${1:-Z}" != Z ] || START=
     else
         START=$(ps -o lstart= -p "$1" 2>/dev/null)
     fi
 }
 
-# alive DIR: whether the supervisor of a command still runs.
+# alive DIR: whether the process that wrote its pid there still runs: a command's supervisor, or a shell.
 alive() {
     [ -f "$1/pid" ] || return 1
     alive_start=
     { read -r alive_pid; read -r alive_start; } <"$1/pid"
     kill -0 "$alive_pid" 2>/dev/null || return 1
     start_of "$alive_pid"
-    [ "$START" = "$alive_start" ]
+    [ -n "$START" ] && [ "$START" = "$alive_start" ]
 }
 
 # kill_commands RUN_DIR: end what is still running for a deploy.

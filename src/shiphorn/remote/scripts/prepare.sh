@@ -8,6 +8,7 @@ sweep() {
         read_line "$HORN/unfinished/$sweep_name"
         sweep_run=$LINE
         [ "$sweep_run" != "$RUN" ] || continue
+        end_shell "$HORN/runs/$sweep_run"
         kill_commands "$HORN/runs/$sweep_run"
         if [ "$sweep_name" != "$LIVE" ]; then discard "$RELEASES/$sweep_name"; fi
         rm -f "$HORN/unfinished/$sweep_name" "$HORN/current.$sweep_run"
