@@ -19,7 +19,7 @@ check: $(VENV)/.installed-dev ## Lint, types, layers, host scripts, generated re
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache --config pyproject.toml >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python scripts/shellcheck_hosts.py
 	@$(BIN)/python scripts/references.py --check
 

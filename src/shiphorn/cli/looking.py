@@ -267,8 +267,9 @@ def show_status(now: EnvironmentStatus) -> None:
     _show_problems(now)
     if now.last is not None:
         last = now.last
+        what = " ".join(filter(None, (last.order.kind, last.order.ref, last.sha[:8])))
         console.print(
-            f"[dim]last: #{last.id} {last.order.kind} {escape(last.order.ref)}{' ' * bool(last.order.ref)}{last.sha[:8]} "
+            f"[dim]last: #{last.id} {escape(what)} "
             f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
         )
     if now.holder is not None:

@@ -91,10 +91,11 @@ def show_causes(console: Console, runs: Iterable[HostRun]) -> set[str]:
         problem = hosts[0].problem
         if problem is None:
             continue
-        count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
-        console.print(
-            f"[red]{count}: {escape(cause)}[/] [dim]{escape(names([run.host.name for run in hosts]))}[/]"
-        )
+        if len(hosts) == 1:
+            console.print(f"[red]{escape(hosts[0].host.name)}: {escape(cause)}[/]")
+        else:
+            which = names([run.host.name for run in hosts])
+            console.print(f"[red]{len(hosts)} hosts: {escape(cause)}[/] [dim]{escape(which)}[/]")
         console.print(f"    {problem.code} {escape(problem.message)}")
         if problem.hint:
             console.print(f"    [cyan]{escape(problem.hint)}[/]")
