@@ -76,7 +76,7 @@ async def test_a_disk_that_fills_up_while_unpacking_is_told_as_such(site: Site) 
     site.fleet.faults["web1.us"] = Fault(path=str(full))
     done = await site.deploy()
     assert done.status == 6
-    assert "1 host: disk full" in done.out
+    assert "web1.us: disk full" in done.out
     assert site.releases() == {()}
 
 
