@@ -18,7 +18,7 @@ if [ "$(id -u)" != 0 ]; then
         echo "Neither root nor sudo: cannot install$missing" >&2
         exit 1
     else
-        echo "Neither root nor sudo: tests that need one of these packages will fail:$missing" >&2
+        echo "Neither root nor sudo: tests that need one of these programs are left out:$missing" >&2
         echo "Install them once: sudo apt-get install$missing" >&2
         exit 0
     fi
