@@ -133,9 +133,6 @@ class Source(Protocol):
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
 
-    async def contains(self, ancestor: str, commit: str) -> bool:
-        """Whether `ancestor` is in the history of `commit`."""
-
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of the commit, submodules and LFS files included, to an empty directory."""
 

@@ -89,10 +89,6 @@ class GitSource:
         """Commits of `new` that `old` lacks, newest first."""
         return await self._commits(f"-{limit}", new, *([f"^{old}"] if old else []))
 
-    async def contains(self, ancestor: str, commit: str) -> bool:
-        """Whether `ancestor` is in the history of `commit`."""
-        return (await self._git("merge-base", "--is-ancestor", ancestor, commit)).status == 0
-
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of a commit. Raises SourceError SH206, SH207, SH208."""
         mirror_of = partial(_mirror_holding, self._mirror.parent)

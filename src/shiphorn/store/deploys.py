@@ -55,12 +55,9 @@ class Deploys:
         """The deploy with this run id."""
         return next(iter(self._select(deploys.c.run == run)), None)
 
-    def latest(self, app: str, environment: str, *states: DeployState) -> Deploy | None:
-        """The last deploy of an environment, of those in one of `states` if any are given."""
-        wanted = [deploys.c.app == app, deploys.c.environment == environment]
-        if states:
-            wanted.append(deploys.c.state.in_(states))
-        return next(iter(self._select(*wanted)), None)
+    def latest(self, app: str, environment: str) -> Deploy | None:
+        """The last deploy of an environment."""
+        return next(iter(self.history(app, environment, limit=1)), None)
 
     def history(self, app: str, environment: str = "", *, limit: int = 50) -> Sequence[Deploy]:
         """The last deploys of an app, newest first."""
@@ -68,10 +65,6 @@ class Deploys:
         if environment:
             wanted.append(deploys.c.environment == environment)
         return self._select(*wanted, limit=limit)
-
-    def running(self) -> Sequence[Deploy]:
-        """Every deploy that has not ended, newest first; the process of some may be dead."""
-        return self._select(deploys.c.state == DeployState.RUNNING, limit=1000)
 
     def update(self, deploy_id: int, **values: Any) -> None:
         """Change columns of a deploy."""

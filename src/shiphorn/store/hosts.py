@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, Row, bindparam, func, select, update
+from sqlalchemy import Engine, Row, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from shiphorn.model.deploy import HostRun, HostState, Observed, Problem
@@ -45,16 +45,6 @@ class HostRuns:
         query = select(host_runs).where(host_runs.c.deploy_id == deploy_id).order_by(host_runs.c.position)
         with self._database.connect() as connection:
             return [_host_run(row) for row in connection.execute(query)]
-
-    def counts(self, deploy_id: int) -> dict[str, int]:
-        """Host state -> number of hosts."""
-        query = (
-            select(host_runs.c.state, func.count())
-            .where(host_runs.c.deploy_id == deploy_id)
-            .group_by(host_runs.c.state)
-        )
-        with self._database.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
 
     def observe(self, app: str, environment: str, seen: Iterable[Observed]) -> None:
         """Remember what hosts were seen to run."""
