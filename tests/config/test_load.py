@@ -78,7 +78,7 @@ def test_later_layers_win_and_mappings_merge(config: Config, tmp_path: Path) -> 
 def test_an_environment_has_regions_limits_and_a_build(config: Config, tmp_path: Path) -> None:
     staging, production = config.environment("staging"), config.environment("production")
     assert [region.name for region in staging.regions] == ["default"]
-    assert staging.limits == Limits("2", 128, 30.0)
+    assert staging.limits == Limits("2", concurrency=128, phase_timeout_seconds=30.0)
     assert (staging.sound, production.sound) == (False, True)
     assert production.build == (Command("make assets"),)
     assert production.regions[1].inventory_command == "./hosts.py"

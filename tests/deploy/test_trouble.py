@@ -102,7 +102,7 @@ async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number
     process.send_signal(number)
     done = await site.end(process)
     assert done.status == 6
-    assert "ada asked to stop: stopping at the next safe point" in done.out
+    assert "ada asked to stop: stopping, and taking everything back" in done.out
     assert "Deploy 1 stopped" in done.out
     assert "6 hosts: unchanged, the new release was removed again" in done.out
     assert site.releases() == {()}

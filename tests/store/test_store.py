@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
-from shiphorn.model.events import Flipped, StopRequested
+from shiphorn.model.events import Asked, Flipped
 from shiphorn.model.target import Host, Selection
 from shiphorn.store import schema
 from shiphorn.store.sqlite import open_sqlite
@@ -95,9 +95,9 @@ def test_history_is_newest_first(store: Store) -> None:
 
 def test_events_are_kept_in_order_and_read_from_where_one_was(store: Store) -> None:
     number = opened(store)
-    store.records.add_events([Flipped(number, 1.0, 6, 3.5), StopRequested(number, 2.0, "ada")])
+    store.records.add_events([Flipped(number, 1.0, 6, 3.5), Asked(number, 2.0, "stop", "ada")])
     (first, flipped), (_, stopped) = store.records.events(number)
-    assert (flipped["kind"], stopped["kind"]) == ("flipped", "stop_requested")
+    assert (flipped["kind"], stopped["kind"]) == ("flipped", "asked")
     assert [body for _, body in store.records.events(number, after=first)] == [stopped]
 
 

@@ -15,15 +15,15 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.deploy import HostState, Phase, Wish
 from shiphorn.model.events import (
+    Asked,
     BuildOutput,
     DeployStarted,
     Event,
     HostChanged,
     PhaseFinished,
     PhaseStarted,
-    StopRequested,
 )
 
 SLOW_AFTER_SECONDS = 2.0
@@ -35,6 +35,12 @@ _PASSED = {
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
+}
+_ASKED = {
+    Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
+    Wish.CONTINUE: "says: go on",
+    Wish.STOP: "asked to stop: stopping, and taking everything back",
+    Wish.LEAVE: "asked to stop: stopping, and leaving hosts as they are",
 }
 
 
@@ -83,10 +89,8 @@ class Progress:
                 self._host(event)
             case BuildOutput():
                 self._detail = event.line
-            case StopRequested():
-                self._console.print(
-                    f"[yellow]![/] {escape(event.actor)} asked to stop: stopping at the next safe point"
-                )
+            case Asked():
+                self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
 
     def __rich__(self) -> Any:
         if not self._phase:

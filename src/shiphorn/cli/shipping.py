@@ -100,11 +100,12 @@ def rollback(
 
 def stop(deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")]) -> None:
     """Ask a deploy to stop at the next safe point; before its flip it takes everything back."""
-    from shiphorn.service.records import request_stop  # noqa: PLC0415
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+    from shiphorn.service.records import ask  # noqa: PLC0415
     from shiphorn.wiring import actor, open_store  # noqa: PLC0415
 
     with open_store() as store:
-        request_stop(store, deploy_id, actor())
+        ask(store, deploy_id, Wish.STOP, actor())
     typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
 
 

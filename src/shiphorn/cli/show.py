@@ -17,16 +17,21 @@ from shiphorn.service.folding import Fold
 NAMES_SHOWN = 6
 _STYLES = {
     DeployState.SUCCEEDED: "green",
+    DeployState.QUEUED: "yellow",
     DeployState.RUNNING: "yellow",
+    DeployState.PAUSED: "yellow",
     DeployState.STOPPED: "yellow",
     DeployState.ABANDONED: "yellow",
+    DeployState.SUPERSEDED: "yellow",
     DeployState.FAILED: "red",
+    DeployState.ROLLED_BACK: "red",
 }
 _TOLD = {
     HostState.DONE: "run the new release",
     HostState.RESTARTED: "run the new release, not cleaned up yet",
     HostState.FLIPPED: "run the new release, not restarted yet",
     HostState.REMOVED: "unchanged, the new release was removed again",
+    HostState.REVERTED: "run what they ran before, switched back",
     HostState.FAILED: "unchanged",
     HostState.BROKEN: "run the new release, but something went wrong after the switch",
     HostState.UNKNOWN: "unknown: lost at the switch",

@@ -18,6 +18,7 @@ from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
 from shiphorn.model.settings import Command, HostSettings, Limits, SecretRef
 from shiphorn.model.target import DEFAULT_REGION, Host
+from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
@@ -87,7 +88,7 @@ class Config:
         return Environment(
             name,
             tuple(self._region(name, region, one) for region, one in regions.items()),
-            Limits(entry.require, entry.concurrency, entry.phase_timeout),
+            _limits(entry),
             entry.sound if entry.sound is not None else name == "production",
             tuple(map(_command, (entry.commands.build or self._model.commands.build))),
         )
@@ -247,6 +248,23 @@ def _host(region: str, entry: HostEntry, raw: Any) -> Host:
     own = {key: value for key, value in raw.items() if key not in _HOST_KEYS} if isinstance(raw, dict) else {}
     return Host(
         entry.name, entry.address or entry.name, entry.port, region, entry.zone, tuple(entry.roles), own
+    )
+
+
+def _limits(entry: EnvironmentEntry) -> Limits:
+    waves = entry.waves
+    return Limits(
+        require=entry.require,
+        max_failures=entry.max_failures or "",
+        on_failure=entry.on_failure,
+        waves=Waves(
+            tuple(waves.sizes), waves.per or "", waves.by or "", tuple(waves.order), pause=waves.pause
+        ),
+        bake_seconds=entry.bake,
+        pause_timeout_seconds=entry.pause_timeout,
+        supersede=entry.queue == "newest",
+        concurrency=entry.concurrency,
+        phase_timeout_seconds=entry.phase_timeout,
     )
 
 

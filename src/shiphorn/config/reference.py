@@ -18,6 +18,7 @@ from shiphorn.config.schema import (
     SecretEntry,
     Shared,
     Ssh,
+    WavesEntry,
 )
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
@@ -28,6 +29,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("commands", Commands, None),
     ("A command", CommandEntry, None),
     ("An environment", Environment, Overrides),
+    ("waves", WavesEntry, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),

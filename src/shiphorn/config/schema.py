@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,8 +15,9 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic import Strict as PydanticStrict
 
-from shiphorn.model.settings import SecretRef
+from shiphorn.model.settings import OnFailure, SecretRef
 
 PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
@@ -102,12 +104,28 @@ def _env_value(value: Any) -> str | SecretRef:
             raise ValueError("it has to be a text, or {secret: NAME}")
 
 
-def _require(value: Any) -> str:
+def _amount(value: Any) -> str:
     text = str(value)
     share = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", text)
-    if (share and 0 < float(share[1]) <= 100) or (text.isdigit() and int(text) > 0):
+    if (share and float(share[1]) <= 100) or (text.isdigit() and not isinstance(value, bool)):
         return text
     raise ValueError("it has to be a share such as 95%, or a number of hosts")
+
+
+def _some(text: str) -> str:
+    if float(text.rstrip("%")) == 0:
+        raise ValueError("it has to be more than 0")
+    return text
+
+
+def _growing(sizes: list[str]) -> list[str]:
+    for before, after in pairwise(sizes):
+        alike = before.endswith("%") == after.endswith("%")
+        if alike and float(after.rstrip("%")) <= float(before.rstrip("%")):
+            raise ValueError(
+                f"{after} after {before}: each says how many hosts have the release by then, so they grow"
+            )
+    return sizes
 
 
 def _listed(value: Any) -> Any:
@@ -142,6 +160,11 @@ Files = Annotated[
 ]
 Duration = Annotated[
     float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema({"type": ["number", "string"]})
+]
+Amount = Annotated[str, BeforeValidator(_amount), WithJsonSchema({"type": ["string", "integer"]})]
+Sizes = Annotated[list[Annotated[Amount, AfterValidator(_some)]], AfterValidator(_growing)]
+Patience = Annotated[
+    float, BeforeValidator(_duration), Field(ge=0), WithJsonSchema({"type": ["number", "string"]})
 ]
 EnvValue = Annotated[
     Any,
@@ -248,6 +271,25 @@ class HostEntry(Overrides):
         return {"name": value} if isinstance(value, str) else value
 
 
+class WavesEntry(Strict):
+    """How an environment is cut into waves: a list of sizes, or a mapping."""
+
+    sizes: Sizes = Field([], description="Hosts that have the release after each wave: `1`, `10%`, `50%`.")
+    per: Literal["region", "zone", "role"] | None = Field(
+        None, description="Take the sizes within each of these, all at once."
+    )
+    by: Literal["region", "zone", "role"] | None = Field(
+        None, description="Let one of these follow the other."
+    )
+    order: list[Text] = Field([], description="Which of them come first.")
+    pause: bool = Field(default=False, description="Wait for a person before each further wave.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: Any) -> Any:
+        return {"sizes": value} if isinstance(value, list) else value
+
+
 class InventoryEntry(Strict):
     """A dynamic list of hosts."""
 
@@ -272,8 +314,22 @@ class Environment(Region):
 
     regions: dict[Name, Region] = Field({}, description="Regions by name, in place of `hosts`.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
-    require: Annotated[str, BeforeValidator(_require), WithJsonSchema({"type": ["string", "integer"]})] = (
-        Field("100%", description="How many hosts must be staged before any flips: a share or a count.")
+    require: Annotated[Amount, AfterValidator(_some)] = Field(
+        "100%", description="How many hosts must be staged before any flips: a share or a count."
+    )
+    max_failures: Amount | None = Field(
+        None, description="How many hosts may fail after their flip; as many as `require` allows if left out."
+    )
+    on_failure: Annotated[OnFailure, PydanticStrict(strict=False)] = Field(
+        OnFailure.ROLLBACK, description="When more fail: `rollback`, `pause` (ask a person) or `stop`."
+    )
+    waves: WavesEntry = Field(WavesEntry(), description="Which hosts come first; a list stands for `sizes`.")
+    bake: Patience = Field(0.0, description="How long a wave is watched before it counts as well.")
+    pause_timeout: Duration = Field(
+        3600.0, description="How long a paused deploy waits for a person before it takes itself back."
+    )
+    queue: Literal["all", "newest"] = Field(
+        "all", description="Which waiting deploys get their turn: `newest` pushes older ones out."
     )
     concurrency: int = Field(128, ge=1, le=10_000, description="Hosts worked on at a time.")
     phase_timeout: Duration = Field(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.deployment import ENDING, Deployment, Target
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ConnectError, ShiphornError
 from shiphorn.model.deploy import HostState, Phase
@@ -47,7 +47,7 @@ async def work_on(deployment: Deployment, work: HostWork, targets: Sequence[Targ
         while not working.done():
             await asyncio.wait({working}, timeout=FLUSH_SECONDS)
             deployment.save(waiting)
-            if stoppable and not working.done() and deployment.stop_requested_by():
+            if stoppable and not working.done() and deployment.wish()[0] in ENDING:
                 working.cancel()
                 await deployment.world.fleet.drop(waiting)
     deployment.save(waiting)

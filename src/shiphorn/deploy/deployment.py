@@ -14,7 +14,17 @@ from shiphorn.config.load import Config, Environment, load_text
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.errors import HostError, Refused, ShiphornError
-from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, HostState, Kind, Observed, Phase, Problem
+from shiphorn.model.deploy import (
+    CommandOutput,
+    Deploy,
+    HostRun,
+    HostState,
+    Kind,
+    Observed,
+    Phase,
+    Problem,
+    Wish,
+)
 from shiphorn.model.events import Event, HostChanged
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import Command, HostSettings, Login, Moment, SecretRef
@@ -23,6 +33,7 @@ from shiphorn.ports import Exchange, Reply, Shell, Source
 from shiphorn.remote.answers import ProbeFacts, problems_of
 from shiphorn.remote.scripts import HostPlan
 
+ENDING = (Wish.STOP, Wish.LEAVE)
 STOPPED = "SH530"
 """The code of the error that ends a deploy which a person stopped."""
 
@@ -243,15 +254,15 @@ class Deployment:
             self.world.store.records.add_events([event])
         self.world.tell(event)
 
-    def stop_requested_by(self) -> str:
-        """Who asked the deploy to stop; "" when nobody did."""
-        return self.world.store.deploys.stop_requested_by(self.id)
+    def wish(self) -> tuple[Wish, str]:
+        """What somebody wants of the deploy, and who."""
+        return self.world.store.deploys.wish(self.id)
 
     def check_stop(self) -> None:
-        """Raise Refused SH530 if a person asked the deploy to stop."""
-        actor = self.stop_requested_by()
-        if actor:
-            raise Refused(STOPPED, f"{actor} stopped the deploy before the flip.")
+        """Raise Refused SH530 if a person wants the deploy to end."""
+        wish, actor = self.wish()
+        if wish in ENDING:
+            raise Refused(STOPPED, f"{actor} stopped the deploy.")
 
 
 def open_deployment(world: World, record: Deploy) -> Deployment:

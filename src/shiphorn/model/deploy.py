@@ -13,10 +13,12 @@ class Kind(StrEnum):
 
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
+    CONVERGE = "converge"
+    """Brings hosts that are behind to the release that the others run."""
 
 
 class Phase(StrEnum):
-    """The moments of a deploy, in order. A rollback leaves out build and stage."""
+    """The moments of a deploy, in order; flip, restart and watch once a wave. A rollback builds nothing."""
 
     RESOLVE = "resolve"
     GATES = "gates"
@@ -28,20 +30,47 @@ class Phase(StrEnum):
     FLIP = "flip"
     RESTART = "restart"
     WATCH = "watch"
+    ROLLBACK = "rollback"
+    """Only when too much went wrong: hosts that had switched are switched back."""
     FINISH = "finish"
 
 
 class DeployState(StrEnum):
-    """How a deploy stands. Everything but `running` is final."""
+    """How a deploy stands. `queued`, `running` and `paused` are active, the others final."""
 
+    QUEUED = "queued"
+    """It waits for another deploy of its environment."""
     RUNNING = "running"
+    PAUSED = "paused"
+    """It waits for a person; `Deploy.pause_reason` says why."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     """Something went wrong; `Deploy.error` says what, each host's state says where it is."""
+    ROLLED_BACK = "rolled_back"
+    """Something went wrong after hosts had switched, and they were switched back."""
     STOPPED = "stopped"
-    """A person asked it to stop before the flip; nothing was flipped."""
+    """A person stopped it."""
+    SUPERSEDED = "superseded"
+    """A newer deploy came while it was still queued."""
     ABANDONED = "abandoned"
     """Its process died before the flip, and a later deploy took over."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the deploy is not over."""
+        return self in (DeployState.QUEUED, DeployState.RUNNING, DeployState.PAUSED)
+
+
+class Wish(StrEnum):
+    """What a person wants of a deploy under way; "" for nothing."""
+
+    NOTHING = ""
+    PAUSE = "pause"
+    CONTINUE = "continue"
+    STOP = "stop"
+    """End it and take everything back, switched hosts too."""
+    LEAVE = "leave"
+    """End it, and leave hosts that have switched as they are."""
 
 
 class HostState(StrEnum):
@@ -62,6 +91,8 @@ class HostState(StrEnum):
     """Lost at the flip, and not reached again: nobody knows which release it runs."""
     REMOVED = "removed"
     """Undone: the new release was taken away again, nothing was flipped."""
+    REVERTED = "reverted"
+    """Switched back: it runs what it ran before the deploy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +109,8 @@ class Order:
     selection: Selection = field(default_factory=Selection)
     actor: str = ""
     reason: str = ""
+    forced: str = ""
+    """Why gates that refuse are overridden; "" when they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +131,9 @@ class Deploy:
     """A deploy or rollback as it stands. Times are Unix seconds; "" is for what is not known yet.
 
     `run` is unique everywhere, hosts know a deploy by it. `token` is the fence: a host refuses one
-    that is lower than it has seen. `executor` is the process that works on it. `flip_at` is the
-    instant that all hosts agreed on, `skew_ms` how far apart they switched.
+    that is lower than it has seen. `executor` is the process that works on it. `wave` is the wave
+    under way, from 1; `flip_at` the instant that its hosts agreed on (None until the first flip),
+    `skew_ms` the furthest that hosts of one wave switched apart.
     """
 
     id: int
@@ -117,7 +151,12 @@ class Deploy:
     from_sha: str = ""
     flip_at: float | None = None
     skew_ms: float | None = None
-    stop_requested_by: str = ""
+    wave: int = 0
+    waves: int = 0
+    wish: Wish = Wish.NOTHING
+    wish_by: str = ""
+    pause_reason: str = ""
+    paused_at: float | None = None
     finished_at: float | None = None
     code: str = ""
     message: str = ""
@@ -129,7 +168,7 @@ class HostRun:
     """What a deploy did to one host so far. `phase` is the last it took part in.
 
     `previous` is the release that `current` named before, `previous_sha` its commit;
-    `flipped_at` is on the deployer's clock.
+    `flipped_at` is on the deployer's clock. `wave` counts from 1.
     """
 
     host: Host
@@ -140,6 +179,7 @@ class HostRun:
     previous: str = ""
     previous_sha: str = ""
     flipped_at: float | None = None
+    wave: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,68 @@ class Flipped(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class StopRequested(Event):
-    """A person asked the deploy to stop at the next safe point."""
+class WaveStarted(Event):
+    """The next hosts get their turn. `wave` counts from 1, `hosts` are by region."""
 
-    kind: ClassVar[str] = "stop_requested"
+    kind: ClassVar[str] = "wave_started"
+    wave: int
+    waves: int
+    hosts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged(Event):
+    """A check of a host came to another outcome; `message` says what it saw last."""
+
+    kind: ClassVar[str] = "health_changed"
+    host: str
+    region: str
+    check: str
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackStarted(Event):
+    """Hosts that had switched are switched back, because of this."""
+
+    kind: ClassVar[str] = "rollback_started"
+    hosts: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """A person asked something of the deploy: `pause`, `continue`, `stop` or `leave`."""
+
+    kind: ClassVar[str] = "asked"
+    wish: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Event):
+    """The deploy waits for others of its environment; `behind` describes the one before it."""
+
+    kind: ClassVar[str] = "queued"
+    behind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """The deploy waits for a person, and why. `until` is when it takes itself back."""
+
+    kind: ClassVar[str] = "paused"
+    reason: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Continued(Event):
+    """A paused deploy goes on."""
+
+    kind: ClassVar[str] = "continued"
     actor: str
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shiphorn.model.waves import Waves, count_of
+
 
 class Moment(StrEnum):
     """When a configured command runs."""
@@ -75,22 +77,46 @@ class HostSettings:
     """Path in the release to which `env` is written (dotenv form, mode 0600); "" for none."""
 
 
+class OnFailure(StrEnum):
+    """What a deploy does when too much went wrong after hosts had switched."""
+
+    ROLLBACK = "rollback"
+    """Each host goes back to what it ran before."""
+    PAUSE = "pause"
+    """A person is asked."""
+    STOP = "stop"
+    """Hosts stay as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How an environment treats many hosts at once."""
+    """How an environment treats many hosts together."""
 
     require: str = "100%"
     """Share (`95%`) or count (`40`) of the selected hosts that must be staged before any flips."""
+    max_failures: str = ""
+    """Share or count of hosts that may fail after their flip; "" allows what `require` does."""
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    waves: Waves = field(default_factory=Waves)
+    bake_seconds: float = 0.0
+    """How long a wave is watched before it counts as well."""
+    pause_timeout_seconds: float = 3600.0
+    """How long a paused deploy waits for a person before it takes itself back."""
+    supersede: bool = False
+    """Whether the newest deploy in the queue pushes older ones out."""
     concurrency: int = 128
     """Hosts worked on at a time."""
     phase_timeout_seconds: float = 900.0
-    """How long one host may take for its part of a phase, its commands' timeouts apart."""
+    """How long one host may take for its part of a phase, its commands apart."""
 
     def required(self, hosts: int) -> int:
         """How many of `hosts` must be staged: at least one, a share is rounded up."""
-        if self.require.endswith("%"):
-            share = float(self.require[:-1]) / 100
-            needed = -int(-(hosts * share) // 1)
-        else:
-            needed = int(self.require)
-        return max(1, min(hosts, needed))
+        return max(1, count_of(self.require, hosts))
+
+    def tolerated(self, hosts: int) -> int:
+        """How many of `hosts` may fail after their flip; a share is rounded down."""
+        if not self.max_failures:
+            return hosts - self.required(hosts)
+        if self.max_failures.endswith("%"):
+            return int(hosts * float(self.max_failures[:-1]) / 100)
+        return int(self.max_failures)

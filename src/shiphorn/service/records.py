@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import CommandOutput, Deploy, DeployState
-from shiphorn.model.events import StopRequested
+from shiphorn.model.deploy import CommandOutput, Deploy, Wish
+from shiphorn.model.events import Asked
 from shiphorn.store.store import Store
 
 
@@ -18,13 +18,13 @@ def get(store: Store, deploy_id: int) -> Deploy:
     return record
 
 
-def request_stop(store: Store, deploy_id: int, actor: str) -> StopRequested:
-    """Leave the wish to stop for whichever process works on a deploy. Raises Refused SH522, SH523."""
+def ask(store: Store, deploy_id: int, wish: Wish, actor: str) -> Asked:
+    """Leave a wish for whichever process works on a deploy. Raises Refused SH522, SH523."""
     record = get(store, deploy_id)
-    if record.state != DeployState.RUNNING:
+    if not record.state.active:
         raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
-    store.deploys.update(deploy_id, stop_requested_by=actor)
-    event = StopRequested(deploy_id, time.time(), actor)
+    store.deploys.update(deploy_id, wish=wish, wish_by=actor)
+    event = Asked(deploy_id, time.time(), wish, actor)
     store.records.add_events([event])
     return event
 

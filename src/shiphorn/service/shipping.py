@@ -10,9 +10,9 @@ from shiphorn.deploy.pipeline import Pipeline
 from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Order
+from shiphorn.model.deploy import Deploy, Order, Wish
 from shiphorn.model.events import DeployStarted
-from shiphorn.service.records import get, request_stop
+from shiphorn.service.records import ask, get
 
 
 class Shipping:
@@ -45,7 +45,7 @@ class Shipping:
     async def resume(self, deploy_id: int) -> Deploy:
         """Bring a deploy whose process died to its end. Raises Refused SH522 to SH524."""
         record = get(self._world.store, deploy_id)
-        if record.state != DeployState.RUNNING:
+        if not record.state.active:
             raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
         if self._engine.executor.lives(record.executor):
             raise Refused("SH524", f"deploy {deploy_id} is still being worked on by another process.")
@@ -53,8 +53,8 @@ class Shipping:
         return await self._wait(record, await self._pipeline.resume(record))
 
     def stop(self, deploy_id: int, actor: str) -> None:
-        """Ask a deploy to stop at the next safe point."""
-        self._world.tell(request_stop(self._world.store, deploy_id, actor))
+        """Ask a deploy to stop, and to take everything back."""
+        self._world.tell(ask(self._world.store, deploy_id, Wish.STOP, actor))
 
     async def _wait(self, record: Deploy, handle: Handle) -> Deploy:
         deploys = self._world.store.deploys

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
+from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
 from shiphorn.model.target import Selection
 from shiphorn.store.tables import deploy_locks, deploys
 
-_ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason")
+_ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason", "forced")
 
 
 class Deploys:
@@ -35,6 +35,8 @@ class Deploys:
             "started_at": now,
             "state": DeployState.RUNNING,
             "token": 0,
+            "wave": 0,
+            "waves": 0,
         }
         del values["id"]
         with self._database.begin() as connection:
@@ -71,11 +73,12 @@ class Deploys:
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
 
-    def stop_requested_by(self, deploy_id: int) -> str:
-        """Who asked the deploy to stop; "" when nobody did."""
+    def wish(self, deploy_id: int) -> tuple[Wish, str]:
+        """What somebody wants of the deploy, and who."""
+        query = select(deploys.c.wish, deploys.c.wish_by).where(deploys.c.id == deploy_id)
         with self._database.connect() as connection:
-            query = select(deploys.c.stop_requested_by).where(deploys.c.id == deploy_id)
-            return connection.execute(query).scalar() or ""
+            wish, actor = connection.execute(query).one()
+        return Wish(wish), actor
 
     def lock(self, deploy: Deploy, now: float) -> int | None:
         """Take the environment: the fencing token, or None when another deploy holds it.
@@ -124,5 +127,5 @@ def _deploy(row: Row[Any]) -> Deploy:
     order = {name: values.pop(name) for name in _ORDER_COLUMNS}
     return Deploy(
         order=Order(**order | {"kind": Kind(order["kind"]), "selection": selection}),
-        **values | {"state": DeployState(values["state"])},
+        **values | {"state": DeployState(values["state"]), "wish": Wish(values["wish"])},
     )

@@ -84,6 +84,7 @@ def _values(run: HostRun) -> dict[str, Any]:
         "previous": run.previous,
         "previous_sha": run.previous_sha,
         "flipped_at": run.flipped_at,
+        "wave": run.wave,
     }
 
 
@@ -100,4 +101,5 @@ def _host_run(row: Row[Any]) -> HostRun:
         row.previous,
         row.previous_sha,
         row.flipped_at,
+        row.wave,
     )

@@ -18,6 +18,7 @@ deploys = Table(
     Column("selection", JSON, nullable=False),
     Column("actor", String, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("forced", Text, nullable=False),
     Column("config_path", Text, nullable=False),
     Column("config_text", Text, nullable=False),
     Column("state", String, nullable=False),
@@ -29,7 +30,12 @@ deploys = Table(
     Column("from_sha", String, nullable=False),
     Column("flip_at", Float),
     Column("skew_ms", Float),
-    Column("stop_requested_by", String, nullable=False),
+    Column("wave", Integer, nullable=False),
+    Column("waves", Integer, nullable=False),
+    Column("wish", String, nullable=False),
+    Column("wish_by", String, nullable=False),
+    Column("pause_reason", Text, nullable=False),
+    Column("paused_at", Float),
     Column("started_at", Float, nullable=False),
     Column("finished_at", Float),
     Column("code", String, nullable=False),
@@ -66,8 +72,25 @@ host_runs = Table(
     Column("previous", String, nullable=False),
     Column("previous_sha", String, nullable=False),
     Column("flipped_at", Float),
+    Column("wave", Integer, nullable=False),
 )
 """What a deploy did to each of its hosts. `target` is the host as the inventory named it then."""
+
+health = Table(
+    "health",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("baseline", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("passes", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+"""What each check of a host came to, by its position in the config; `baseline` is from before the deploy."""
 
 texts = Table(
     "texts",
@@ -115,3 +138,38 @@ observed = Table(
     Column("seen_at", Float, nullable=False),
 )
 """What `current` of each host was seen to be, and which releases it keeps."""
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("placed_at", Float, nullable=False),
+    Column("until", Float),
+    Column("deploy_id", ForeignKey("deploys.id")),
+    Column("released_at", Float),
+    Column("released_by", String, nullable=False),
+    Column("release_reason", Text, nullable=False),
+    Index("locks_in_force", "released_at"),
+)
+"""Locks of people, and of deploys that failed (`deploy_id`). An `app` or `environment` of "" means all.
+Rows stay when a lock is released: they are its history."""
+
+bad_marks = Table(
+    "bad_marks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("sha", String, nullable=False),
+    Column("deploy_id", ForeignKey("deploys.id")),
+    Column("reason", Text, nullable=False),
+    Column("marked_by", String, nullable=False),
+    Column("marked_at", Float, nullable=False),
+    Column("cleared_by", String, nullable=False),
+    Column("cleared_at", Float),
+    Index("bad_marks_of_commit", "app", "sha"),
+)
+"""Commits that are known to be bad: they are not deployed again unless somebody insists."""
