@@ -22,7 +22,7 @@ async def test_a_failing_restart_takes_every_host_back_and_restarts_what_ran_bef
     assert done.status == 6
     assert site.pages() == ["one"] * 6
     assert "1 of 6 hosts went wrong after the flip" in done.out
-    assert "Deploy 2 rolled_back" in done.out
+    assert "Deploy 2 rolled back" in done.out
     assert "6 hosts: run what they ran before, switched back" in done.out
     old, new = sorted(path.name for path in (site.host("web1.eu") / "releases").iterdir())
     assert (site.fleet.home("web1.eu") / "restarts").read_text() == f"{new}\n{old}\n"
@@ -74,7 +74,7 @@ async def test_a_tolerated_failure_after_the_flip_leaves_that_host_behind(site: 
     site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
     done = await site.deploy()
     assert done.status == 0
-    assert "1 of 6 hosts are behind" in done.out
+    assert "1 of 6 hosts are not as they should be" in done.out
     assert site.pages() == ["one"] * 6
 
 

@@ -47,6 +47,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Ship": (
         shipping.deploy,
         shipping.rollback,
+        shipping.converge,
         shipping.pause,
         shipping.continue_,
         shipping.stop,

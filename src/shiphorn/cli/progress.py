@@ -16,7 +16,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.model.deploy import HostState, Phase, Wish
+from shiphorn.cli.show import count
+from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
@@ -42,6 +43,7 @@ _PASSED = {
     Phase.FINISH: {HostState.DONE},
     Phase.ROLLBACK: {HostState.REVERTED},
 }
+_VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
     Wish.STOP: "asked to stop: stopping, and taking everything back",
@@ -96,11 +98,11 @@ class Progress:
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
-                hosts = _count(sum(event.hosts.values()), "host")
+                hosts = count(sum(event.hosts.values()), "host")
                 self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
-                self._console.print(f"[bold]Switching {_count(event.hosts, 'host')} back[/]")
+                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
             case _:
                 self._people(event)
 
@@ -137,10 +139,11 @@ class Progress:
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = "Rolling back" if event.what == "rollback" else "Deploying"
+        verb = _VERBS[Kind(event.what)]
         ref = f" {event.ref}" if event.ref else ""
+        where = "to" if event.what == Kind.DEPLOY else "in"
         self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] to [bold]{escape(event.environment)}[/]"
+            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] {where} [bold]{escape(event.environment)}[/]"
             f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
         )
 
@@ -175,7 +178,3 @@ class Progress:
 
     def _counts(self) -> str:
         return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ from shiphorn.errors import DeployFailed, Refused
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
     from shiphorn.model.deploy import Deploy, Order, Wish
+    from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -99,6 +101,30 @@ def rollback(
     _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
 
 
+def converge(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", metavar="SECONDS", min=1, help="Look again and again, until Ctrl-C."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring hosts that are behind, have drifted or are new to the release that they should run."""
+    loaded = terminal.config(config)
+    selected = terminal.selection(region, zone, role, hosts)
+    while True:
+        results = terminal.run(_converge(loaded, environment, selected, as_json=as_json))
+        well = _show_converged(results, as_json=as_json)
+        if every is None:
+            raise SystemExit(0 if well else DeployFailed.exit_status)
+        time.sleep(every)
+
+
 def stop(
     deploy_id: IdArgument,
     leave: Annotated[
@@ -162,6 +188,18 @@ async def _plan(config: Config, order: Order, *, as_json: bool) -> None:
         terminal.print_json(made)
     else:
         show(terminal.console(), made)
+
+
+async def _converge(
+    config: Config, environment: str, selected: Selection, *, as_json: bool
+) -> list[dict[str, Any]]:
+    """Carry out a converge for each release that hosts lack."""
+    from shiphorn.service.fleet import behind  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        orders = await behind(world, config, environment, selected, actor())
+    return [await ship(config, order, mute=True, as_json=as_json) for order in orders]
 
 
 async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
@@ -236,6 +274,21 @@ def _ask_deploy(deploy_id: int, wish: Wish) -> None:
 def _ask(question: str, *, yes: bool) -> None:
     if not yes and sys.stdin.isatty() and not typer.confirm(question, default=True):
         raise Refused("SH527", "nothing was done.")
+
+
+def _show_converged(results: list[dict[str, Any]], *, as_json: bool) -> bool:
+    """Show how converges ended: whether all went well."""
+    from shiphorn.cli.show import show_end  # noqa: PLC0415
+    from shiphorn.model.deploy import DeployState  # noqa: PLC0415
+
+    if as_json:
+        terminal.print_json(results)
+    elif not results:
+        terminal.console().print("All hosts that can be reached run what they should.")
+    else:
+        for result in results:
+            show_end(terminal.console(), result["deploy"], result["hosts"])
+    return all(result["deploy"].state == DeployState.SUCCEEDED for result in results)
 
 
 def _finish(result: dict[str, Any], *, as_json: bool) -> None:

@@ -24,7 +24,9 @@ def show(console: Console, plan: Plan) -> None:
     _show_commits(console, plan)
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
-    for moment in ("stage", "flip", "finish"):
+    _show_waves(console, plan)
+    _show_rollback(console, plan)
+    for moment in ("stage", "flip", "finish", "rollback"):
         _show_scripts(console, moment, plan.hosts)
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
@@ -62,6 +64,33 @@ def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:
         free = f"{one.facts.free_bytes / 1e9:.1f} GB" if one.facts else ""
         shown.add_row(one.host.name, one.host.region, one.deploy_to, live, free, problem)
     console.print(shown)
+
+
+def _show_waves(console: Console, plan: Plan) -> None:
+    by_wave: defaultdict[int, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        by_wave[one.wave].append(one.host.name)
+    console.print("[bold]switch[/]" + (", all at one instant" if len(by_wave) == 1 else ""))
+    bake = f", watched for {plan.limits.bake_seconds:.0f} s" if plan.limits.bake_seconds else ""
+    asks = ", once a person says so" if plan.limits.waves.pause else ""
+    for number, hosts in sorted(by_wave.items()):
+        asked = asks if number > 1 else ""
+        console.print(f"  wave {number}: {len(hosts)} [cyan]{escape(names(hosts))}[/]{bake}{asked}")
+
+
+def _show_rollback(console: Console, plan: Plan) -> None:
+    limits, count = plan.limits, len(plan.hosts)
+    console.print(
+        f"[bold]if it goes wrong[/]: {count - limits.required(count)} of {count} hosts may fail before the "
+        f"switch, {limits.tolerated(count)} after it; then: {limits.on_failure}"
+    )
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        groups[one.back_to].append(one.host.name)
+    for release, hosts in groups.items():
+        console.print(f"  back to {release or 'nothing'}: {len(hosts)} [cyan]{escape(names(hosts))}[/]")
+    for command in plan.staying:
+        console.print(f"  [yellow]not taken back[/]: [dim]$[/] {escape(command)}")
 
 
 def _show_scripts(console: Console, moment: str, hosts: Sequence[HostPreview]) -> None:

@@ -9,7 +9,7 @@ from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.problems import summary
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import DeployState, HostState, Phase
+from shiphorn.model.deploy import DeployState, HostState, Kind, Phase
 from shiphorn.model.events import DeployFinished
 from shiphorn.store.store import Store
 
@@ -43,11 +43,14 @@ def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[Deplo
             f"All run {release}. Deploy again, or: horn rollback {deployment.environment.name}",
         )
     if wrong or behind:
+        catches_up = deployment.record.order.kind == Kind.CONVERGE
+        converge = f"Bring hosts that are behind up to date: horn converge {deployment.environment.name}"
         return (
-            DeployState.SUCCEEDED,
+            DeployState.FAILED if catches_up else DeployState.SUCCEEDED,
             "SH604",
-            f"{len(wrong) + len(behind)} of {len(runs)} hosts are behind: {summary(wrong + behind)}.",
-            f"Bring them up to date: horn converge {deployment.environment.name}",
+            f"{len(wrong) + len(behind)} of {len(runs)} hosts are not as they should be: "
+            f"{summary(wrong + behind)}.",
+            converge if behind else f"They run {release}; what they printed: horn logs {deployment.id}",
         )
     return DeployState.SUCCEEDED, "", "", ""
 

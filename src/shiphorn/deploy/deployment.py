@@ -27,7 +27,7 @@ from shiphorn.model.deploy import (
 )
 from shiphorn.model.events import Event, HostChanged
 from shiphorn.model.redact import Redactor
-from shiphorn.model.settings import Command, HostSettings, Login, Moment, SecretRef
+from shiphorn.model.settings import Command, HostSettings, Limits, Login, Moment, SecretRef
 from shiphorn.model.target import Host
 from shiphorn.ports import Exchange, Reply, Shell, Source
 from shiphorn.remote.answers import ProbeFacts, problems_of
@@ -89,14 +89,20 @@ class Deployment:
     _seen: list[Observed] = field(default_factory=list)
 
     @property
+    def limits(self) -> Limits:
+        """How the hosts are treated together. Of those that only catch up, none waits for the others."""
+        limits = self.environment.limits
+        return replace(limits, require="1") if self.record.order.kind == Kind.CONVERGE else limits
+
+    @property
     def timeout_seconds(self) -> float:
         """How long a host may take to answer, its commands apart."""
-        return self.environment.limits.phase_timeout_seconds
+        return self.limits.phase_timeout_seconds
 
     @property
     def at_once(self) -> int:
         """Hosts worked on at a time."""
-        return self.environment.limits.concurrency
+        return self.limits.concurrency
 
     @property
     def flipping(self) -> bool:
