@@ -44,12 +44,12 @@ def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[Deplo
         )
     if wrong or behind:
         catches_up = deployment.record.order.kind == Kind.CONVERGE
+        told = f"{len(wrong) + len(behind)} of {len(runs)} hosts are not as they should be"
         converge = f"Bring hosts that are behind up to date: horn converge {deployment.environment.name}"
         return (
             DeployState.FAILED if catches_up else DeployState.SUCCEEDED,
             "SH604",
-            f"{len(wrong) + len(behind)} of {len(runs)} hosts are not as they should be: "
-            f"{summary(wrong + behind)}.",
+            f"{told}: {summary(wrong + behind)}.",
             converge if behind else f"They run {release}; what they printed: horn logs {deployment.id}",
         )
     return DeployState.SUCCEEDED, "", "", ""
