@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
 from dbos._serialization import Serializer
 from sqlalchemy import Engine as Database
 
+from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.executor import Executor
 from shiphorn.errors import ShiphornError, error_from_json
 
@@ -118,8 +119,22 @@ class Engine:
             return await DBOS.start_workflow_async(self._workflows[name], *args)  # type: ignore[arg-type]
 
     async def step(self, name: str, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Run `work` as a step of the current workflow: its value is recorded, then never run again."""
-        return await DBOS.run_step_async(StepOptions(name=name), work, *args)
+        """Run `work` as a step of the current workflow: its value is recorded, then never run again.
+
+        Crash points are `NAME:begin`, `NAME:done` (worked or failed, and not recorded) and `NAME:recorded`.
+        """
+
+        async def between_crash_points(*given: Any) -> T:
+            reach(f"{name}:begin")
+            try:
+                return await work(*given)
+            finally:
+                reach(f"{name}:done")
+
+        try:
+            return await DBOS.run_step_async(StepOptions(name=name), between_crash_points, *args)
+        finally:
+            reach(f"{name}:recorded")
 
     async def recover(self, executor_id: str, workflow_id: str) -> Handle:
         """Take up what a dead executor left, and return its workflow `workflow_id`."""
