@@ -106,4 +106,5 @@ class Pipeline:
         return await self._conduct.end(run, close.deploy, error)
 
     async def _lock(self, deployment: Deployment) -> str:
-        return await lock.take(deployment, self._engine.executor.lives)
+        # Claimed, so that a holder that was only out of reach does not go on once it is abandoned.
+        return await lock.take(deployment, lambda executor: not self._engine.executor.claim(executor))

@@ -1,7 +1,7 @@
 """Durable execution by DBOS: workflows and steps that outlive the process.
 
-The one place that knows DBOS. Embedded size: SQLite, no server, no queue; a workflow runs on the
-event loop that launched the engine. What a workflow did is in the database step by step, so a
+The one place that knows DBOS. On SQLite or PostgreSQL, with no server and no queue: a workflow runs
+on the event loop that launched the engine. What a workflow did is in the database step by step, so a
 process that is killed at any moment is taken up by the next one (`recover`).
 """
 
@@ -11,7 +11,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -21,7 +20,7 @@ from sqlalchemy import Engine as Database
 
 from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.executor import Executor
-from shiphorn.errors import ShiphornError, error_from_json
+from shiphorn.errors import DatabaseError, ShiphornError, error_from_json
 
 APPLICATION_VERSION = "1"
 """Pinned: with a computed version an upgraded shiphorn would not resume what an older one began.
@@ -76,21 +75,22 @@ def _error_of_json(value: dict[str, Any]) -> Any:
 class Engine:
     """Runs workflows. One at a time in a process, since DBOS is a global of its process.
 
-    `database` is its own, apart from the store's, and closed with the engine; `directory` holds the
-    executors' liveness files.
+    `database` is its own, apart from the store's, and closed with the engine, as is the `executor`.
+    `lost` is called when work ended with a DatabaseError, and is expected not to return: what cannot
+    be written down must not be taken for failed, but for not done.
     """
 
     _closing: ClassVar[Thread | None] = None
 
-    def __init__(self, database: Database, directory: Path) -> None:
+    def __init__(self, database: Database, executor: Executor, lost: Callable[[DatabaseError], None]) -> None:
         if Engine._closing is not None:
             Engine._closing.join()
         self._database = database
-        self.executor = Executor(directory)
+        self._lost = lost
+        self.executor = executor
         self._workflows: dict[str, Callable[..., Awaitable[Any]]] = {}
         config = DBOSConfig(
             name="shiphorn",
-            system_database_url=database.url.render_as_string(hide_password=False),
             system_database_engine=database,
             application_version=APPLICATION_VERSION,
             executor_id=self.executor.id,
@@ -128,6 +128,9 @@ class Engine:
             reach(f"{name}:begin")
             try:
                 return await work(*given)
+            except DatabaseError as error:
+                self._lost(error)
+                raise
             finally:
                 reach(f"{name}:done")
 
