@@ -124,3 +124,30 @@ async def test_a_deploy_whose_database_stays_away_ends_and_can_be_resumed(
     assert resumed.status == 0, resumed.out + resumed.err
     assert site.pages() == ["one"] * 6
     assert {(site.fleet.home(name) / "ran").read_text() for name in site.names} == {"ran\n"}
+
+
+async def test_a_resumed_deploy_runs_in_the_process_that_resumed_it(site: Site) -> None:
+    production = site.config["environments"]["production"]
+    held = {"stage": ['touch "$HOME/held"; until [ -f "$HOME/others" ]; do sleep 0.05; done']}
+    others = {
+        f"other{number}": production | {"deploy_to": f"~/{number}", "commands": held} for number in (1, 2)
+    }
+    production |= {"commands": {"stage": [WAIT]}, "env": {"PASSWORD": {"secret": "DB"}}}
+    site.config["environments"] |= others
+    site.config["secrets"] = {"DB": {"env": "ONLY_HERE"}}
+    running = [await site.start("deploy", name, "--yes") for name in others]
+    site.env["ONLY_HERE"] = "correct-horse"
+    killed = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting") and site.everywhere("held"))
+    await site.kill(killed)
+    site.touch_everywhere("go")
+    number = next(
+        str(one["id"])
+        for one in (await site.horn("history", "--json")).json
+        if one["order"]["environment"] == "production"
+    )
+    done = await site.horn("resume", number)
+    assert done.status == 0, done.out + done.err
+    assert site.pages() == ["one"] * 6
+    site.touch_everywhere("others")
+    assert [(await site.end(process)).status for process in running] == [0, 0]

@@ -13,10 +13,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from typing import Any, ClassVar, Protocol, TypeVar
+from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+from dbos._core import execute_dequeued_workflow
+from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
 from sqlalchemy import Engine as Database
+from sqlalchemy import update
 
 from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.executor import Executor
@@ -140,9 +144,25 @@ class Engine:
             reach(f"{name}:recorded")
 
     async def recover(self, executor_id: str, workflow_id: str) -> Handle:
-        """Take up what a dead executor left, and return its workflow `workflow_id`."""
-        await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001
+        """Take up what a dead executor left, and was claimed; return its workflow `workflow_id`."""
+        await asyncio.to_thread(self._take_up, executor_id)
         return await DBOS.retrieve_workflow_async(workflow_id)
+
+    def _take_up(self, executor_id: str) -> None:
+        # DBOS's own recovery puts workflows into a queue that every process on the database serves: they
+        # would go on in whichever asks first, with the keys and secrets of that one, and die with it.
+        dbos = _get_dbos_instance()
+        system = dbos._sys_db  # noqa: SLF001
+        table = system.tables.workflow_status
+        for pending in system.get_pending_workflows(executor_id, APPLICATION_VERSION):
+            owner = str(uuid4())
+            mine = update(table).values(executor_id=self.executor.id, owner_xid=owner)
+            left = (table.c.workflow_uuid == pending.workflow_id) & (table.c.executor_id == executor_id)
+            with system.engine.begin() as connection:
+                taken = connection.execute(mine.where(left)).rowcount
+            status = system.get_workflow_status(pending.workflow_id)
+            if taken and status is not None:
+                execute_dequeued_workflow(dbos, status, owner)
 
     def close(self) -> None:
         """Stop at once; what is unfinished stays in the database for `recover`.
