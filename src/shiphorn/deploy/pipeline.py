@@ -63,7 +63,7 @@ class Pipeline:
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
-        return await self._engine.recover(record.executor, record.run)
+        return await self._engine.recover(record.run)
 
     async def deploy(self, run: str) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""

@@ -143,26 +143,29 @@ class Engine:
         finally:
             reach(f"{name}:recorded")
 
-    async def recover(self, executor_id: str, workflow_id: str) -> Handle:
-        """Take up what a dead executor left, and was claimed; return its workflow `workflow_id`."""
-        await asyncio.to_thread(self._take_up, executor_id)
+    async def recover(self, workflow_id: str) -> Handle:
+        """Go on with a workflow, and with those whose ids begin with `WORKFLOW_ID-`, that a process left.
+
+        The executor that it belongs to must have been claimed.
+        """
+        await asyncio.to_thread(self._take_up, workflow_id)
         return await DBOS.retrieve_workflow_async(workflow_id)
 
-    def _take_up(self, executor_id: str) -> None:
+    def _take_up(self, workflow_id: str) -> None:
         # DBOS's own recovery puts workflows into a queue that every process on the database serves: they
         # would go on in whichever asks first, with the keys and secrets of that one, and die with it.
         dbos = _get_dbos_instance()
         system = dbos._sys_db  # noqa: SLF001
         table = system.tables.workflow_status
-        for pending in system.get_pending_workflows(executor_id, APPLICATION_VERSION):
-            owner = str(uuid4())
-            mine = update(table).values(executor_id=self.executor.id, owner_xid=owner)
-            left = (table.c.workflow_uuid == pending.workflow_id) & (table.c.executor_id == executor_id)
-            with system.engine.begin() as connection:
-                taken = connection.execute(mine.where(left)).rowcount
-            status = system.get_workflow_status(pending.workflow_id)
-            if taken and status is not None:
-                execute_dequeued_workflow(dbos, status, owner)
+        name, owner = table.c.workflow_uuid, str(uuid4())
+        # A process that died while it took up may have left some to itself and some to the one before.
+        left = (name == workflow_id) | name.startswith(f"{workflow_id}-", autoescape=True)
+        left &= table.c.status == "PENDING"
+        mine = update(table).where(left).values(executor_id=self.executor.id, owner_xid=owner)
+        with system.engine.begin() as connection:
+            taken = connection.execute(mine.returning(name)).scalars().all()
+        for status in system.get_workflow_statuses(list(taken)):
+            execute_dequeued_workflow(dbos, status, owner)
 
     def close(self) -> None:
         """Stop at once; what is unfinished stays in the database for `recover`.
