@@ -10,12 +10,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
 from shiphorn.model.events import Asked, Flipped
 from shiphorn.model.target import Host, Selection
 from shiphorn.store import schema
+from shiphorn.store.postgres import open_postgres
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from shiphorn.store.tables import metadata
@@ -23,19 +25,26 @@ from shiphorn.store.tables import metadata
 ORDER = Order("shop", "production", Kind.DEPLOY, "main", Selection(regions=("eu",)), "ada", "friday")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        made = open_sqlite(tmp_path / "state.db")
+    else:
+        made = open_postgres(request.getfixturevalue("postgres").url, 10)
+    yield made
+    made.dispose()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db")
-    yield opened
-    opened.close()
+def store(database: Engine) -> Store:
+    return Store(database)
 
 
 def opened(store: Store, executor: str = "one", now: float = 1000.0) -> int:
     return store.deploys.open(ORDER, ("deploy.yml", "app: shop"), executor, now).id
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    database = open_sqlite(tmp_path / "state.db")
+def test_the_migrations_make_the_tables_that_the_code_uses(database: Engine) -> None:
     schema.migrate(database)
     with database.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -45,7 +54,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
 
 
 def test_only_its_owner_can_read_the_database(tmp_path: Path) -> None:
-    Store(tmp_path / "state.db").close()
+    Store(open_sqlite(tmp_path / "state.db")).close()
     assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
 
 

@@ -79,7 +79,7 @@ class Pipeline:
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
-        return await self._engine.recover(record.executor, record.run)
+        return await self._engine.recover(record.run)
 
     async def deploy(self, run: str) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
@@ -152,4 +152,5 @@ class Pipeline:
         return await conduct.end(run, close.deploy, error)
 
     async def _lock(self, deployment: Deployment) -> str:
-        return await lock.take(deployment, self._engine.executor.lives)
+        # Claimed, so that a holder that was only out of reach does not go on once it is abandoned.
+        return await lock.take(deployment, lambda executor: not self._engine.executor.claim(executor))

@@ -47,7 +47,7 @@ class Shipping:
         record = get(self._world.store, deploy_id)
         if not record.state.active:
             raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
-        if self._engine.executor.lives(record.executor):
+        if not self._engine.executor.claim(record.executor):
             raise Refused("SH524", f"deploy {deploy_id} is still being worked on by another process.")
         self._tell_start(record)
         return await self._wait(record, await self._pipeline.resume(record))

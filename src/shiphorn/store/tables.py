@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Table
+
+from shiphorn.store.columns import Milliseconds, String, Text
 
 metadata = MetaData()
 
@@ -24,7 +26,7 @@ deploys = Table(
     Column("state", String, nullable=False),
     Column("phase", String, nullable=False),
     Column("executor", String, nullable=False),
-    Column("token", Integer, nullable=False),
+    Column("token", Milliseconds, nullable=False),
     Column("release", String, nullable=False),
     Column("sha", String, nullable=False),
     Column("from_sha", String, nullable=False),
