@@ -8,10 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,37 +17,13 @@ import pytest
 from shiphorn.model.health import Check, Kind, Tried, Verdict
 from shiphorn.remote import checks
 from tests.remote.host import SHELLS, ScriptHost, plan_for
+from tests.web import Web
 
 SYSTEM = "/usr/bin:/bin"
 NEEDED = (
     *("sh", "dd", "readlink", "setsid", "mktemp", "rm", "cat", "date", "sed"),
     *("tail", "head", "wc", "sleep", "mkdir", "mv", "ls"),
 )
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        if self.path == "/slow":
-            threading.Event().wait(4)
-        status = int(self.path[1:]) if self.path[1:].isdigit() else 200
-        body = f"host {self.headers['Host']} x {self.headers['X-Two']}\nhorn 999 0\n".encode()
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", "/200")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
 
 
 @pytest.fixture(params=list(SHELLS))
@@ -146,11 +120,9 @@ def test_nothing_of_a_look_stays_on_the_host(host: ScriptHost, tmp_path: Path) -
     host.end()
 
 
-def test_without_a_release_a_command_is_missing_and_the_rest_is_looked_at(
-    host: ScriptHost, port: int
-) -> None:
+def test_without_a_release_a_command_is_missing_and_the_rest_is_looked_at(host: ScriptHost, web: Web) -> None:
     (host.base / "current").unlink()
-    found = look(host, command("true"), http(f"http://127.0.0.1:{port}/"))
+    found = look(host, command("true"), http(f"http://127.0.0.1:{web.port}/"))
     assert [one.verdict for one in found] == [Verdict.MISSING, Verdict.PASS]
 
 
@@ -161,17 +133,18 @@ def test_a_look_that_cannot_even_begin_is_unclear(host: ScriptHost) -> None:
 
 
 @pytest.mark.parametrize("client", ["curl", "wget", "busybox"])
-def test_a_host_asks_by_http_with_what_it_has(host: ScriptHost, port: int, client: str) -> None:
+def test_a_host_asks_by_http_with_what_it_has(host: ScriptHost, web: Web, client: str) -> None:
     if client == "busybox":
         host = only(host, "small")
         (host.home.parent / "small" / "wget").symlink_to(str(shutil.which("busybox")))
     else:
         host = only(host, "small", client)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{web.port}"
     headers = {"Host": "it's.example.com", "X-Two": "a b"}
+    web.body = "of two lines\nhorn 999 0\n"
     found = look(
         host,
-        http(f"{url}/", body="host it's.example.com x a b", headers=headers),
+        http(f"{url}/", body="two lines", headers=headers),
         http(f"{url}/500"),
         http(f"{url}/404", status="404"),
         http(f"{url}/", body="nowhere"),
@@ -186,24 +159,25 @@ def test_a_host_asks_by_http_with_what_it_has(host: ScriptHost, port: int, clien
         Verdict.FAIL,
         Verdict.FAIL,
     ]
+    assert {name: web.heads[0][name] for name in headers} == headers
     assert found[1].message == "answered 500, wanted 2xx"
     assert found[3].message == 'answered 200, but without "nowhere"'
     assert found[4].message == ("connection refused" if client == "curl" else "no answer")
     host.end()
 
 
-def test_redirects_are_not_followed(host: ScriptHost, port: int) -> None:
-    (tried,) = look(host, http(f"http://127.0.0.1:{port}/302"))
+def test_redirects_are_not_followed(host: ScriptHost, web: Web) -> None:
+    (tried,) = look(host, http(f"http://127.0.0.1:{web.port}/302"))
     assert tried.message == "answered 302, wanted 2xx"
 
 
-def test_a_host_without_a_client_cannot_tell(host: ScriptHost, port: int) -> None:
+def test_a_host_without_a_client_cannot_tell(host: ScriptHost, web: Web) -> None:
     bare = only(host, "bare")
     found = look(
         bare,
-        http(f"http://127.0.0.1:{port}/"),
+        http(f"http://127.0.0.1:{web.port}/"),
         Check(Kind.UNIT, "app.service", ""),
-        Check(Kind.TCP, f"127.0.0.1:{port}", ""),
+        Check(Kind.TCP, f"127.0.0.1:{web.port}", ""),
     )
     assert [(one.verdict, one.message) for one in found[:2]] == [
         (Verdict.UNCLEAR, "neither curl nor wget is installed there"),
@@ -214,8 +188,8 @@ def test_a_host_without_a_client_cannot_tell(host: ScriptHost, port: int) -> Non
     bare.end()
 
 
-def test_a_host_connects_by_tcp(host: ScriptHost, port: int) -> None:
-    found = look(host, Check(Kind.TCP, f"127.0.0.1:{port}", ""), Check(Kind.TCP, "127.0.0.1:1", ""))
+def test_a_host_connects_by_tcp(host: ScriptHost, web: Web) -> None:
+    found = look(host, Check(Kind.TCP, f"127.0.0.1:{web.port}", ""), Check(Kind.TCP, "127.0.0.1:1", ""))
     assert [one.verdict for one in found] == [Verdict.PASS, Verdict.FAIL]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.health import HealthRecord
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
@@ -19,6 +20,7 @@ class Store:
         migrate(self._database)
         self.deploys = Deploys(self._database)
         self.hosts = HostRuns(self._database)
+        self.health = HealthRecord(self._database)
         self.records = Records(self._database)
 
     def close(self) -> None:
