@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import build, discover, probe, resolve
+from shiphorn.deploy import build, discover, looks, probe, resolve
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, HostRun, Order, Problem
+from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Moment
 from shiphorn.model.target import Host
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts
+from shiphorn.remote.checks import look
 
 NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 """Stands in a plan for an artifact that is not built yet."""
@@ -30,13 +32,17 @@ NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 
 @dataclass(frozen=True, slots=True)
 class HostPreview:
-    """What one host would get. `scripts` is moment -> the exact text that it would run."""
+    """What one host would get. `scripts` is moment -> the exact text that it would run.
+
+    `checks` are what is watched; `scripts` has `watch` if the host makes some of these looks itself.
+    """
 
     host: Host
     deploy_to: str
     facts: ProbeFacts | None
     problem: Problem | None
     scripts: dict[str, str]
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,11 @@ async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | S
         "flip": scripts.flip(plan, restart).text,
         "finish": scripts.finish(plan, finish).text,
     }
-    return HostPreview(target.host, target.settings.deploy_to, facts, problem, texts)
+    checks = looks.checks_of(deployment, target)
+    on_host = [check for check in checks if check.on_host]
+    if on_host:
+        texts["watch"] = look(plan, on_host).text
+    return HostPreview(target.host, target.settings.deploy_to, facts, problem, texts, checks)
 
 
 def _live(found: Sequence[ProbeFacts | ShiphornError]) -> str:
