@@ -1,10 +1,21 @@
 """Whole deploys whose hosts are watched: by HTTP from here and from the hosts, by commands and pid files."""
 
+import asyncio
 import os
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from shiphorn.deploy import watch as watch_phase
+from shiphorn.deploy.deployment import Deployment, open_deployment
+from shiphorn.errors import DeployFailed
+from shiphorn.model.deploy import HostState
+from shiphorn.wiring import open_world
 from tests.deploy.conftest import Site
 from tests.web import Web
 
@@ -224,3 +235,105 @@ async def test_no_http_client_is_loaded_without_http_checks(site: Site) -> None:
     assert done.status == 0
     assert "shiphorn.deploy.watch" in done.err
     assert "httpx" not in done.err
+
+
+@asynccontextmanager
+async def opened(site: Site, patch: pytest.MonkeyPatch, deploy: int) -> AsyncIterator[Deployment]:
+    """A deploy of the site as the process that works on it has it."""
+    patch.setenv("XDG_STATE_HOME", str(site.folder / "state"))
+    patch.setenv("XDG_CACHE_HOME", str(site.folder / "cache"))
+    async with open_world(lambda _: None) as world:
+        record = world.store.deploys.get(deploy)
+        assert record is not None
+        deployment = open_deployment(world, record)
+        yield deployment
+
+
+def reverted(deployment: Deployment) -> None:
+    for target in deployment.targets.values():
+        target.run = replace(target.run, state=HostState.REVERTED)
+
+
+async def test_hosts_that_were_switched_back_are_watched_on_what_they_run_then(
+    site: Site, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(site, {"command": "grep -q one index.txt"}, {"http": f"http://127.0.0.1:{web.port}/"}, bake=0)
+    assert (await site.deploy()).status == 0
+    site.commit("two")
+    assert (await site.deploy("--json")).json["deploy"]["code"] == "SH610"
+    async with opened(site, monkeypatch, 2) as deployment:
+        reverted(deployment)
+        assert (await watch_phase.after_rollback(deployment)).startswith(
+            "6 of 6 hosts are still unhealthy: 6 hosts: command grep -q one index.txt ended with status 1"
+        )
+        for name in site.names:
+            current = site.host(name) / "current"
+            previous = min((site.host(name) / "releases").iterdir())
+            current.unlink()
+            current.symlink_to(previous)
+        assert await watch_phase.after_rollback(deployment) == "6 hosts healthy again"
+    assert ("command grep -q one index.txt", "pass", "unhealthy") in outcomes(site, 2)
+
+
+async def test_hosts_that_ran_nothing_before_have_nothing_to_watch_after_a_way_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(site, {"command": "false"})
+    await site.deploy()
+    async with opened(site, monkeypatch, 1) as deployment:
+        reverted(deployment)
+        assert await watch_phase.after_rollback(deployment) == "nothing to watch"
+
+
+async def test_a_watch_can_be_cancelled_while_it_waits_and_while_it_looks(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(site)
+    assert (await site.deploy()).status == 0
+    # The config on record is that of the deploy; with another one it has a long watch ahead.
+    waits, looks = "touch $HOME/looked", "touch $HOME/looked; sleep 30"
+    for check in ({"command": waits, "interval": "1h"}, {"command": looks}):
+        for name in site.names:
+            (site.fleet.home(name) / "looked").unlink(missing_ok=True)
+        watch(site, {**check, "timeout": "1m"}, bake="10m")
+        site.write_config()
+        async with opened(site, monkeypatch, 1) as deployment:
+            text = (site.folder / "deploy.yml").read_text()
+            record = replace(deployment.record, config_text=text, flip_at=time.time())
+            longer = open_deployment(deployment.world, record)
+            task = asyncio.create_task(watch_phase.health(longer))
+            await site.until(lambda: site.everywhere("looked"))
+            task.cancel()
+            began = time.monotonic()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert time.monotonic() - began < 5
+
+
+async def test_a_later_wave_watches_the_hosts_of_earlier_ones_anew(
+    site: Site, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(site, {"http": f"http://127.0.0.1:{web.port}/"})
+    assert (await site.deploy()).status == 0
+    web.asked.clear()
+    async with opened(site, monkeypatch, 1) as deployment:
+        assert await watch_phase.health(deployment) == "6 hosts healthy, 6 checks"
+        assert web.asked == []
+        deployment.record = replace(deployment.record, flip_at=time.time())
+        assert await watch_phase.health(deployment) == "6 hosts healthy, 6 checks"
+        assert len(web.asked) == 12
+        web.status = 500
+        deployment.record = replace(deployment.record, flip_at=time.time())
+        with pytest.raises(DeployFailed, match="SH610 6 of 6 hosts went wrong after the switch"):
+            await watch_phase.health(deployment)
+
+
+async def test_what_went_wrong_before_is_for_others_to_judge(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(site, {"command": "true"})
+    site.config["commands"]["restart"] = ['case "$HOME" in *web2.us) exit 1;; esac']
+    done = await site.deploy("--json")
+    assert done.err == ""
+    assert done.json["deploy"]["code"] != "SH610"
+    assert note(site) == "5 hosts healthy, 5 checks"

@@ -30,11 +30,6 @@ class Watched:
     last: Tried | None = None
     due: float = 0.0
 
-    @property
-    def going(self) -> bool:
-        """Whether it is tried on."""
-        return self.health.outcome == Outcome.WATCHING and not self.target.failed
-
 
 class Watcher:
     """Runs one watch. `until` is the end of the bake time.
@@ -85,7 +80,7 @@ class Watcher:
             await asyncio.sleep(max(0.0, self._until - time.time()))
 
     async def _host(self, watched: Sequence[Watched]) -> None:
-        while going := [one for one in watched if one.going]:
+        while going := [one for one in watched if self._goes_on(one)]:
             await asyncio.sleep(max(0.0, min(one.due for one in going) - time.time()))
             async with self._gate:
                 began = time.time()
@@ -95,6 +90,13 @@ class Watcher:
                 )
             for one, tried in zip(due, found, strict=True):
                 self._take(one, tried, began)
+
+    def _goes_on(self, one: Watched) -> bool:
+        return one.health.outcome == Outcome.WATCHING and not self._given_up(one.target)
+
+    def _given_up(self, target: Target) -> bool:
+        """Whether nothing more is asked of a host. One that was switched back failed before that."""
+        return target.failed and not self._reverted
 
     def _runs(self, target: Target) -> tuple[str, str]:
         if self._reverted:
@@ -140,7 +142,7 @@ class Watcher:
         regions: dict[str, dict[str, bool]] = {}
         for one in self.watched:
             host, region = one.target.host.name, regions.setdefault(one.target.host.region, {})
-            well = not one.target.failed and one.health.is_well(one.check)
+            well = not self._given_up(one.target) and one.health.is_well(one.check)
             region[host] = region.get(host, True) and well
         counts = (
             {region: len(found) for region, found in regions.items()},
