@@ -24,13 +24,16 @@ from shiphorn.model.events import (
     Continued,
     DeployStarted,
     Event,
+    HealthChanged,
     HostChanged,
     Paused,
     PhaseFinished,
     PhaseStarted,
     RollbackStarted,
+    WatchProgress,
     WaveStarted,
 )
+from shiphorn.model.health import Outcome
 
 SLOW_AFTER_SECONDS = 2.0
 SLOW_NAMED = 4
@@ -44,6 +47,11 @@ _PASSED = {
     Phase.ROLLBACK: {HostState.REVERTED},
 }
 _VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
+_TOLD = {
+    Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
+    Outcome.INCONCLUSIVE: ("[yellow]![/]", "is neither healthy nor unhealthy"),
+    Outcome.RED_BEFORE: ("[yellow]![/]", "was red before the deploy, and does not count"),
+}
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
     Wish.STOP: "asked to stop: stopping, and taking everything back",
@@ -77,8 +85,10 @@ class Progress:
         self._waiting: dict[str, None] = {}
         self._known: dict[str, None] = {}
         self._detail = ""
+        self._watch: WatchProgress | None = None
         self._errors = 0
         self._pause = ""
+        self._unwell = 0
         self._spinner = Spinner("dots")
 
     def take(self, event: Event) -> None:
@@ -90,11 +100,16 @@ class Progress:
                 self._phase, self._began, self._hosts = event.phase, event.at, event.hosts
                 self._passed.clear()
                 self._detail = ""
+                self._watch = None
                 self._waiting = dict(self._known)
             case PhaseFinished():
                 self._phase_ended(event)
             case HostChanged():
                 self._host(event)
+            case WatchProgress():
+                self._watch = event
+            case HealthChanged():
+                self._health(event)
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
@@ -168,7 +183,29 @@ class Progress:
             self._passed[event.region] += 1
             self._waiting.pop(event.host, None)
 
+    def _health(self, event: HealthChanged) -> None:
+        """A line for what is not well; a host that the deploy gives up is told by its own change."""
+        told = _TOLD.get(Outcome(event.outcome))
+        if told is None or (event.outcome == Outcome.UNHEALTHY and self._phase == Phase.WATCH):
+            return
+        self._unwell += 1
+        if self._unwell <= ERRORS_SHOWN:
+            mark, words = told
+            self._console.print(
+                f"{mark} {escape(event.host)} {escape(event.check)} {words}: {escape(event.message)}"
+            )
+        elif self._unwell == ERRORS_SHOWN + 1:
+            self._console.print("[yellow]! ...[/] more checks are not well")
+
+    def _watching(self, watch: WatchProgress) -> str:
+        counts = "  ".join(f"{region} {watch.well[region]}/{total}" for region, total in watch.hosts.items())
+        left = watch.until - time.time()
+        bake = f"{left:.0f} s of bake left" if left > 0 else ""
+        return ", ".join(filter(None, (f"{counts} healthy" if counts else "", bake)))
+
     def _now(self, seconds: float) -> str:
+        if self._watch is not None:
+            return self._watching(self._watch)
         text = self._counts() or self._detail
         if seconds > SLOW_AFTER_SECONDS and self._hosts and len(self._waiting) > 0:
             names = list(self._waiting)

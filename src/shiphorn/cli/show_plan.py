@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from shiphorn.cli.show import names, table
 from shiphorn.deploy.plan import HostPreview, Plan
+from shiphorn.model.health import Check
 
 COMMITS_SHOWN = 20
 
@@ -25,8 +26,9 @@ def show(console: Console, plan: Plan) -> None:
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
     _show_waves(console, plan)
+    _show_checks(console, plan.hosts)
     _show_rollback(console, plan)
-    for moment in ("stage", "flip", "finish", "rollback"):
+    for moment in ("stage", "flip", "watch", "finish", "rollback"):
         _show_scripts(console, moment, plan.hosts)
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
@@ -93,11 +95,33 @@ def _show_rollback(console: Console, plan: Plan) -> None:
         console.print(f"  [yellow]not taken back[/]: [dim]$[/] {escape(command)}")
 
 
+def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:
+    """What is watched after the switch, once for the hosts that have the same in the config."""
+    same: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    told: dict[tuple[int, str], Check] = {}
+    for one in hosts:
+        for check in one.checks:
+            key = (check.position, check.pattern)
+            same[key].append(one.host.name)
+            told[key] = check
+    if told:
+        console.print("[bold]watch[/], before the deploy once, and after the switch until it is decided")
+    for key, check in sorted(told.items()):
+        what = check.what if len(same[key]) == 1 else check.pattern
+        who = "on the host itself" if check.on_host else "from here"
+        rule = f"{check.successes} in a row are healthy, more than {check.failures} failures unhealthy"
+        console.print(
+            f"  {check.kind} {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
+            f"[cyan]{escape(names(same[key]))}[/]"
+        )
+
+
 def _show_scripts(console: Console, moment: str, hosts: Sequence[HostPreview]) -> None:
     """The exact text, once for the hosts that get the same."""
     same: defaultdict[str, list[str]] = defaultdict(list)
     for one in hosts:
-        same[one.scripts[moment]].append(one.host.name)
+        if moment in one.scripts:
+            same[one.scripts[moment]].append(one.host.name)
     for text, who in same.items():
         console.print(f"[bold]{moment}[/] on [cyan]{escape(names(who))}[/]: this text, to the letter")
         for line in text.rstrip("\n").split("\n"):

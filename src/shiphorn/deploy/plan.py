@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import build, discover, probe, resolve, rollback
+from shiphorn.deploy import build, discover, looks, probe, resolve, rollback
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, Order, Problem
+from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Limits, Moment
 from shiphorn.model.target import Host
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts
+from shiphorn.remote.checks import look
 
 NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 """Stands in a plan for an artifact that is not built yet."""
@@ -32,7 +34,8 @@ NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 class HostPreview:
     """What one host would get. `scripts` is moment -> the exact text that it would run.
 
-    `back_to` is the release that it would go back to if the deploy went wrong, "" for none.
+    `back_to` is the release that it would go back to if the deploy went wrong, "" for none. `checks`
+    are what is watched; `scripts` has `watch` if the host makes some of these looks itself.
     """
 
     host: Host
@@ -42,6 +45,7 @@ class HostPreview:
     facts: ProbeFacts | None
     problem: Problem | None
     scripts: dict[str, str]
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,12 @@ async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | S
     back_to = facts.live_release if facts else ""
     target.run = replace(target.run, previous=back_to, previous_sha=facts.live_revision if facts else "")
     texts["rollback"] = (await rollback.script(deployment, target)).text
+    checks = looks.checks_of(deployment, target)
+    on_host = [check for check in checks if check.on_host]
+    if on_host:
+        texts["watch"] = look(plan, on_host).text
     return HostPreview(
-        target.host, target.run.wave, back_to, target.settings.deploy_to, facts, problem, texts
+        target.host, target.run.wave, back_to, target.settings.deploy_to, facts, problem, texts, checks
     )
 
 

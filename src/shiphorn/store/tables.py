@@ -91,9 +91,11 @@ health = Table(
     Column("passes", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("message", Text, nullable=False),
+    Column("mark", Text, nullable=False),
     Column("seen_at", Float, nullable=False),
 )
-"""What each check of a host came to, by its position in the config; `baseline` is from before the deploy."""
+"""What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
+`mark` what the unit or process was known by at the first look after it."""
 
 texts = Table(
     "texts",

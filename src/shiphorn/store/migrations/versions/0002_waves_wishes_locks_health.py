@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("passes", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("deploy_id", "host", "position"),
     )
