@@ -26,6 +26,7 @@ from shiphorn.deploy.batch import HostWork
 from shiphorn.deploy.conductor import Conductor
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.world import World
+from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, HostState, Kind, Phase
@@ -57,13 +58,15 @@ class Pipeline:
         engine.workflow(Kind.ROLLBACK, self.rollback)
 
     async def start(self, record: Deploy) -> Handle:
-        """Begin a deploy or rollback that was recorded."""
+        """Begin a deploy or rollback that was recorded, or join it when it has begun."""
+        reach("start")
         return await self._engine.start(record.order.kind, record.run, record.run)
 
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
-        return await self._engine.recover(record.run)
+        await self._engine.recover(record.run)
+        return await self.start(record)
 
     async def deploy(self, run: str) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
