@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shiphorn.adapters.artifacts import Artifacts
 from shiphorn.adapters.git import GitSource
@@ -25,7 +25,7 @@ from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet, Reachable
 from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, ShiphornError
-from shiphorn.ports import EventSink, Inventory, Secrets, Source
+from shiphorn.ports import Checker, EventSink, Inventory, Secrets, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -43,6 +43,33 @@ class Home:
 
     state: Path
     cache: Path
+
+
+class Checkers:
+    """Who looks from the deployer, by the kind of a check.
+
+    Made when first asked for: httpx takes long to import.
+    """
+
+    _KINDS: ClassVar[dict[str, tuple[str, str]]] = {
+        "http": ("shiphorn.adapters.check_http", "HttpChecker"),
+        "tcp": ("shiphorn.adapters.check_tcp", "TcpChecker"),
+    }
+
+    def __init__(self) -> None:
+        self._made: dict[str, Checker] = {}
+
+    def __call__(self, kind: str) -> Checker:
+        """The one of a kind; the same each time."""
+        if kind not in self._made:
+            module, name = self._KINDS[kind]
+            self._made[kind] = getattr(import_module(module), name)()
+        return self._made[kind]
+
+    async def close(self) -> None:
+        """Close those that were made."""
+        for checker in self._made.values():
+            await checker.close()
 
 
 def home() -> Home:
@@ -132,10 +159,21 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
     def secrets(config: Config) -> Secrets:
         return ConfiguredSecrets(config.secrets, config.path.parent)
 
+    checkers = Checkers()
     with open_store() as store:
         try:
-            yield World(store, fleet, Artifacts(places.cache / "artifacts"), source, inventory, secrets, tell)
+            yield World(
+                store,
+                fleet,
+                Artifacts(places.cache / "artifacts"),
+                source,
+                inventory,
+                secrets,
+                checkers,
+                tell,
+            )
         finally:
+            await checkers.close()
             await fleet.close()
 
 

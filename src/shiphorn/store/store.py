@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.health import HealthRecord
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.records import Records
@@ -24,6 +25,7 @@ class Store:
             migrate(database)
         self.deploys = Deploys(database)
         self.hosts = HostRuns(database)
+        self.health = HealthRecord(database)
         self.records = Records(database)
 
     @property
