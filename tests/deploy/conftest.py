@@ -151,6 +151,14 @@ class Site(Project):
             for name in self.names
         }
 
+    async def paused(self) -> dict[str, Any]:
+        """Wait until the last deploy is paused: how it stands."""
+        async with asyncio.timeout(60):
+            while True:
+                for deploy in (await self.horn("history", "--json")).json[:1]:
+                    if deploy["state"] == "paused":
+                        return dict(deploy)
+
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(60):
             while not condition():
