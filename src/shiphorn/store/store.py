@@ -6,6 +6,8 @@ from pathlib import Path
 
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.hosts import HostRuns
+from shiphorn.store.locks import Locks
+from shiphorn.store.marks import Marks
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sqlite import open_sqlite
@@ -20,6 +22,8 @@ class Store:
         self.deploys = Deploys(self._database)
         self.hosts = HostRuns(self._database)
         self.records = Records(self._database)
+        self.locks = Locks(self._database)
+        self.marks = Marks(self._database)
 
     def close(self) -> None:
         """Close the connections."""
