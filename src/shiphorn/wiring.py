@@ -8,9 +8,10 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,13 @@ def home() -> Home:
 def actor() -> str:
     """Who gives the orders: `$HORN_ACTOR`, else user@machine."""
     return os.environ.get("HORN_ACTOR") or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def living() -> Callable[[str], bool]:
+    """Tells whether an executor's process still runs, here."""
+    from shiphorn.engine.executor import lives  # noqa: PLC0415
+
+    return partial(lives, home().state / "executors")
 
 
 @contextmanager

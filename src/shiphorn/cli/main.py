@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, looking, running, shipping, trying
+from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, trying
 from shiphorn.cli.terminal import failing_well
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ def _start(
 for panel, commands in {
     "Ship": (shipping.deploy, shipping.rollback, shipping.stop, shipping.resume),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
+    "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
     "Help": (configuring.init, looking.doctor, trying.demo, trying.sound),
 }.items():
     for command in commands:

@@ -15,16 +15,21 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from shiphorn.deploy.gates import in_words
 from shiphorn.model.deploy import HostState, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
     DeployStarted,
     Event,
+    GatesAnswered,
+    GatesOverridden,
     HostChanged,
     PhaseFinished,
     PhaseStarted,
+    Queued,
 )
+from shiphorn.model.gates import Verdict
 
 SLOW_AFTER_SECONDS = 2.0
 SLOW_NAMED = 4
@@ -89,6 +94,15 @@ class Progress:
                 self._host(event)
             case BuildOutput():
                 self._detail = event.line
+            case Queued():
+                self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
+            case GatesAnswered():
+                self._gates(event)
+            case GatesOverridden():
+                self._console.print(
+                    f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "
+                    f"would not let it through: {escape(event.reason)}"
+                )
             case Asked():
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
 
@@ -119,6 +133,12 @@ class Progress:
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
+
+    def _gates(self, event: GatesAnswered) -> None:
+        for one in event.answers:
+            if one.verdict == Verdict.WAIT:
+                told = escape(in_words(one, event.at))
+                self._console.print(f"[yellow]…[/] waits for the gate {escape(one.gate)}: {told}")
 
     def _host(self, event: HostChanged) -> None:
         self._known[event.host] = None

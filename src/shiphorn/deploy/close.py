@@ -7,10 +7,13 @@ from collections import Counter
 
 from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.problems import summary
+from shiphorn.deploy.queue import SUPERSEDED
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import DeployState, HostState
 from shiphorn.model.events import DeployFinished
 from shiphorn.store.store import Store
+
+_ENDED_BY = {STOPPED: DeployState.STOPPED, SUPERSEDED: DeployState.SUPERSEDED}
 
 
 def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
@@ -28,8 +31,7 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
 
 def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[DeployState, str, str, str]:
     if error is not None:
-        state = DeployState.STOPPED if error.code == STOPPED else DeployState.FAILED
-        return state, error.code, error.message, error.hint
+        return _ENDED_BY.get(error.code, DeployState.FAILED), error.code, error.message, error.hint
     runs = [target.run for target in deployment.targets.values()]
     bad = [run for run in runs if run.state in (HostState.BROKEN, HostState.UNKNOWN)]
     behind = [run for run in runs if run.state == HostState.FAILED]

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import build, discover, probe, resolve
+from shiphorn.deploy import build, discover, gates, probe, resolve
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, HostRun, Order, Problem
+from shiphorn.model.gates import Answer, Question
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Moment
 from shiphorn.model.target import Host
@@ -44,7 +45,7 @@ class Plan:
     """What a deploy would do. `commits` go out newest first, `removed` would be taken back.
 
     `live_sha` is what the hosts run now, "" when they run nothing known. `artifact` is None when
-    the commit has still to be built.
+    the commit has still to be built. `gates` is what each gate says now.
     """
 
     order: Order
@@ -55,6 +56,7 @@ class Plan:
     build: tuple[str, ...]
     artifact: Artifact | None
     hosts: Sequence[HostPreview]
+    gates: Sequence[Answer]
 
 
 async def make(world: World, config: Config, order: Order) -> Plan:
@@ -90,6 +92,7 @@ async def make(world: World, config: Config, order: Order) -> Plan:
         tuple(command.run for command in environment.build),
         build.find(deployment),
         [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
+        await gates.ask_all(world, Question(order, commit.sha, live, time.time())),
     )
 
 

@@ -27,6 +27,15 @@ async def commit(deployment: Deployment) -> str:
     return f"{found.short} {found.subject}"
 
 
+def again(deployment: Deployment) -> None:
+    """Look up anew what other deploys may have changed since: what is live, and how new releases are."""
+    record, store = deployment.record, deployment.world.store
+    order = record.order
+    deployment.change(from_sha=live_sha(store, order.app, order.environment))
+    if record.release <= _newest(store, order.app, order.environment, but=record.id):
+        deployment.change(release=next_release(store, order))
+
+
 async def find(source: Source, ref: str) -> Commit:
     """The commit of a ref, from a mirror that is as new as need be. Raises SourceError."""
     if not (_FULL_SHA.fullmatch(ref) and await source.has(ref)):
@@ -72,7 +81,8 @@ def _shipped(store: Store, app: str, environment: str) -> list[Deploy]:
     return [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
 
 
-def _newest(store: Store, app: str, environment: str) -> str:
-    used = [deploy.release for deploy in store.deploys.history(app, environment, limit=1000)]
+def _newest(store: Store, app: str, environment: str, *, but: int = 0) -> str:
+    history = store.deploys.history(app, environment, limit=1000)
+    used = [deploy.release for deploy in history if deploy.id != but]
     seen = [name for one in store.hosts.observed(app, environment).values() for name in one.releases]
     return max(used + seen, default="")

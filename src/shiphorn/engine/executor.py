@@ -25,18 +25,21 @@ class Executor:
 
     def lives(self, executor_id: str) -> bool:
         """Whether the process of an executor still runs, on this machine."""
-        if executor_id == self.id:
-            return True
-        try:
-            with (self._directory / executor_id).open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return executor_id == self.id or lives(self._directory, executor_id)
 
     def release(self) -> None:
         """Say that this process is done with its work."""
         self._path.unlink(missing_ok=True)
         self._file.close()
+
+
+def lives(directory: Path, executor_id: str) -> bool:
+    """Whether the process of an executor still runs, for those who are none themselves."""
+    try:
+        with (directory / executor_id).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
