@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shiphorn.model.gates import Answer, Question
+from shiphorn.model.health import Check, Tried
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
@@ -163,6 +164,16 @@ class ArtifactCache(Protocol):
 
     async def packing(self, artifact: Artifact, encoding: str) -> Packing:
         """The artifact compressed as `zstd` or `gzip`, made when first asked for."""
+
+
+class Checker(Protocol):
+    """Looks at the health of hosts from the deployer, for checks of one kind."""
+
+    async def attempt(self, check: Check) -> Tried:
+        """Try once, within the check's timeout. What goes wrong is the answer, nothing is raised."""
+
+    async def close(self) -> None:
+        """Let go of what is kept between tries."""
 
 
 class Gate(Protocol):

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from shiphorn.model.deploy import DeployState
+from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from tests.deploy.conftest import Done, Site
 
@@ -34,7 +35,7 @@ async def at_work(site: Site) -> asyncio.subprocess.Process:
 
 async def queued(site: Site, *command: str) -> asyncio.subprocess.Process:
     """Another order, once it waits."""
-    store = Store(site.folder / "state" / "shiphorn" / "state.db")
+    store = Store(open_sqlite(site.folder / "state" / "shiphorn" / "state.db"))
     try:
         before = len(store.deploys.history("sample"))
         process = await site.start(*(command or ("deploy", "production")), "--yes")

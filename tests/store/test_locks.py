@@ -1,10 +1,8 @@
-"""Locks and bad marks, on a real file."""
+"""Locks and bad marks, on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +11,6 @@ from shiphorn.model.locks import Lock, Scope
 from shiphorn.store.store import Store
 
 HERE = Scope("shop", "production")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db")
-    yield opened
-    opened.close()
 
 
 def deploy(store: Store, executor: str = "one") -> int:

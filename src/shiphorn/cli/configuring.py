@@ -34,19 +34,28 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         terminal.print_json(
             {
-                name: [{"host": one.host, "settings": one.settings} for one in all_]
+                name: [
+                    {
+                        "host": one.host,
+                        "settings": one.settings,
+                        "checks": loaded.checks(name, one.host),
+                    }
+                    for one in all_
+                ]
                 for name, all_ in found.items()
             }
         )
         return
     console = terminal.console()
+    from rich.markup import escape  # noqa: PLC0415
+
     from shiphorn.cli.show import table  # noqa: PLC0415
 
     console.print(
         f"[green]✓[/] {loaded.path} is valid: {loaded.app} from {loaded.repo}, branch {loaded.branch}"
     )
     for name, all_ in found.items():
-        shown = table("host", "login", "deploy to", "commands", "env")
+        shown = table("host", "login", "deploy to", "commands", "watch", "env")
         for one in all_:
             settings, login = one.settings, one.login
             commands = ", ".join(
@@ -58,6 +67,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 address,
                 settings.deploy_to,
                 commands,
+                escape(", ".join(check.name for check in loaded.checks(name, one.host))),
                 " ".join(f"{key}={_shown(value)}" for key, value in settings.env.items()),
             )
         console.print(f"\n[bold]{name}[/]")
@@ -128,5 +138,7 @@ def _shown(value: object) -> str:
             return ", ".join(_shown(one) for one in value)
         case {"run": run}:
             return str(run)
+        case dict():
+            return " ".join(f"{name} {_shown(one)}" for name, one in value.items())
         case _:
             return str(value)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -42,14 +43,23 @@ def _start(
         looking.next_step()
 
 
-for panel, commands in {
-    "Ship": (shipping.deploy, shipping.rollback, shipping.stop, shipping.resume),
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Ship": (
+        shipping.deploy,
+        shipping.rollback,
+        shipping.converge,
+        shipping.pause,
+        shipping.continue_,
+        shipping.stop,
+        shipping.resume,
+    ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
     "Help": (configuring.init, looking.doctor, trying.demo, trying.sound),
-}.items():
+}
+for panel, commands in _COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
 app.command("exec")(running.execute)
 config_app.command()(configuring.check)
 config_app.command()(configuring.explain)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -15,21 +16,29 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from shiphorn.cli.show import count
 from shiphorn.deploy.gates import in_words
-from shiphorn.model.deploy import HostState, Phase, Wish
+from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
+    Continued,
     DeployStarted,
     Event,
     GatesAnswered,
     GatesOverridden,
+    HealthChanged,
     HostChanged,
+    Paused,
     PhaseFinished,
     PhaseStarted,
     Queued,
+    RollbackStarted,
+    WatchProgress,
+    WaveStarted,
 )
 from shiphorn.model.gates import Verdict
+from shiphorn.model.health import Outcome
 
 SLOW_AFTER_SECONDS = 2.0
 SLOW_NAMED = 4
@@ -40,10 +49,16 @@ _PASSED = {
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
+    Phase.ROLLBACK: {HostState.REVERTED},
+}
+_VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
+_TOLD = {
+    Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
+    Outcome.INCONCLUSIVE: ("[yellow]![/]", "is neither healthy nor unhealthy"),
+    Outcome.RED_BEFORE: ("[yellow]![/]", "was red before the deploy, and does not count"),
 }
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
-    Wish.CONTINUE: "says: go on",
     Wish.STOP: "asked to stop: stopping, and taking everything back",
     Wish.LEAVE: "asked to stop: stopping, and leaving hosts as they are",
 }
@@ -75,7 +90,10 @@ class Progress:
         self._waiting: dict[str, None] = {}
         self._known: dict[str, None] = {}
         self._detail = ""
+        self._watch: WatchProgress | None = None
         self._errors = 0
+        self._pause = ""
+        self._unwell = 0
         self._spinner = Spinner("dots")
 
     def take(self, event: Event) -> None:
@@ -87,13 +105,30 @@ class Progress:
                 self._phase, self._began, self._hosts = event.phase, event.at, event.hosts
                 self._passed.clear()
                 self._detail = ""
+                self._watch = None
                 self._waiting = dict(self._known)
             case PhaseFinished():
                 self._phase_ended(event)
             case HostChanged():
                 self._host(event)
+            case WatchProgress():
+                self._watch = event
+            case HealthChanged():
+                self._health(event)
             case BuildOutput():
                 self._detail = event.line
+            case WaveStarted():
+                hosts = count(sum(event.hosts.values()), "host")
+                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
+            case RollbackStarted():
+                self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
+                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
+            case _:
+                self._people(event)
+
+    def _people(self, event: Event) -> None:
+        """What people asked, and are asked; and whom the deploy waits for."""
+        match event:
             case Queued():
                 self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
             case GatesAnswered():
@@ -103,10 +138,23 @@ class Progress:
                     f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "
                     f"would not let it through: {escape(event.reason)}"
                 )
-            case Asked():
+            case Asked() if event.wish in _ASKED:
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
+            case Paused():
+                self._pause = event.reason
+                number, until = event.deploy_id, datetime.fromtimestamp(event.until, UTC)
+                self._console.print(f"[yellow]‖[/] paused: {escape(event.reason)}")
+                self._console.print(
+                    f"  [cyan]Go on: horn continue {number}. Take it back: horn stop {number}. "
+                    f"By itself it is taken back at {until:%H:%M} UTC.[/]"
+                )
+            case Continued():
+                self._pause = ""
+                self._console.print(f"[green]▸[/] {escape(event.actor)} says: go on")
 
     def __rich__(self) -> Any:
+        if self._pause:
+            return Text(f"paused: {self._pause}", style="yellow", no_wrap=True, overflow="ellipsis")
         if not self._phase:
             return Text()
         grid = Table.grid(padding=(0, 1))
@@ -120,10 +168,11 @@ class Progress:
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = "Rolling back" if event.what == "rollback" else "Deploying"
+        verb = _VERBS[Kind(event.what)]
         ref = f" {event.ref}" if event.ref else ""
+        where = "to" if event.what == Kind.DEPLOY else "in"
         self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] to [bold]{escape(event.environment)}[/]"
+            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] {where} [bold]{escape(event.environment)}[/]"
             f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
         )
 
@@ -154,7 +203,29 @@ class Progress:
             self._passed[event.region] += 1
             self._waiting.pop(event.host, None)
 
+    def _health(self, event: HealthChanged) -> None:
+        """A line for what is not well; a host that the deploy gives up is told by its own change."""
+        told = _TOLD.get(Outcome(event.outcome))
+        if told is None or (event.outcome == Outcome.UNHEALTHY and self._phase == Phase.WATCH):
+            return
+        self._unwell += 1
+        if self._unwell <= ERRORS_SHOWN:
+            mark, words = told
+            self._console.print(
+                f"{mark} {escape(event.host)} {escape(event.check)} {words}: {escape(event.message)}"
+            )
+        elif self._unwell == ERRORS_SHOWN + 1:
+            self._console.print("[yellow]! ...[/] more checks are not well")
+
+    def _watching(self, watch: WatchProgress) -> str:
+        counts = "  ".join(f"{region} {watch.well[region]}/{total}" for region, total in watch.hosts.items())
+        left = watch.until - time.time()
+        bake = f"{left:.0f} s of bake left" if left > 0 else ""
+        return ", ".join(filter(None, (f"{counts} healthy" if counts else "", bake)))
+
     def _now(self, seconds: float) -> str:
+        if self._watch is not None:
+            return self._watching(self._watch)
         text = self._counts() or self._detail
         if seconds > SLOW_AFTER_SECONDS and self._hosts and len(self._waiting) > 0:
             names = list(self._waiting)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def queue(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """The deploys that are not over: running, paused, and waiting in their order."""
-    from shiphorn.service.gates import queue as standing  # noqa: PLC0415
-    from shiphorn.wiring import living, open_store  # noqa: PLC0415
+    from shiphorn.service.gates import queue as under_way  # noqa: PLC0415
+    from shiphorn.wiring import open_executor, open_store  # noqa: PLC0415
 
     loaded = terminal.config(config)
-    with open_store() as store:
-        found = standing(store, loaded.app, living())
+    with open_store() as store, open_executor() as executor:
+        found = under_way(store, loaded.app, executor.lives)
     if as_json:
         terminal.print_json(found)
         return
@@ -57,10 +57,11 @@ def why(
 
 async def _why(config: Config, order: Order) -> Why:
     from shiphorn.service.gates import why as ask  # noqa: PLC0415
-    from shiphorn.wiring import living, open_world  # noqa: PLC0415
+    from shiphorn.wiring import open_executor, open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
-        return await ask(world, config, order, living())
+        with open_executor() as executor:
+            return await ask(world, config, order, executor.lives)
 
 
 def _show(found: Why) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,10 +24,12 @@ from shiphorn.errors import DeployFailed, Refused
 
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
-    from shiphorn.model.deploy import Deploy, Order
+    from shiphorn.model.deploy import Deploy, Order, Wish
+    from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 ForceOption = Annotated[
     str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
 ]
@@ -116,19 +119,63 @@ def rollback(
     _finish(terminal.run(shipped), as_json=as_json)
 
 
-def stop(deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")]) -> None:
-    """Ask a deploy to stop at the next safe point; before its flip it takes everything back."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
+def converge(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", metavar="SECONDS", min=1, help="Look again and again, until Ctrl-C."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring hosts that are behind, have drifted or are new to the release that they should run."""
+    loaded = terminal.config(config)
+    selected = terminal.selection(region, zone, role, hosts)
+    while True:
+        results = terminal.run(_converge(loaded, environment, selected, as_json=as_json))
+        well = _show_converged(results, as_json=as_json)
+        if every is None:
+            raise SystemExit(0 if well else DeployFailed.exit_status)
+        time.sleep(every)
 
-    with open_store() as store:
-        ask(store, deploy_id, Wish.STOP, actor())
+
+def stop(
+    deploy_id: IdArgument,
+    leave: Annotated[
+        bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
+    ] = False,
+) -> None:
+    """End a deploy, at whatever it is: hosts that have switched go back, the others are undone."""
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+
+    _ask_deploy(deploy_id, Wish.LEAVE if leave else Wish.STOP)
     typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
 
 
+def pause(deploy_id: IdArgument) -> None:
+    """Hold a deploy: hosts at work settle, no further one begins, until somebody says how to go on."""
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+
+    _ask_deploy(deploy_id, Wish.PAUSE)
+    typer.echo(
+        f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}, or: horn stop {deploy_id}"
+    )
+
+
+def continue_(deploy_id: IdArgument) -> None:
+    """Let a paused deploy go on, also where it asks whether to."""
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+
+    _ask_deploy(deploy_id, Wish.CONTINUE)
+    typer.echo(f"Deploy {deploy_id} goes on.")
+
+
 def resume(
-    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")],
+    deploy_id: IdArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a deploy to its end whose process died."""
@@ -159,6 +206,18 @@ async def _plan(config: Config, order: Order, *, as_json: bool) -> None:
         terminal.print_json(made)
     else:
         show(terminal.console(), made)
+
+
+async def _converge(
+    config: Config, environment: str, selected: Selection, *, as_json: bool
+) -> list[dict[str, Any]]:
+    """Carry out a converge for each release that hosts lack."""
+    from shiphorn.service.fleet import behind  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        orders = await behind(world, config, environment, selected, actor())
+    return [await ship(config, order, mute=True, as_json=as_json) for order in orders]
 
 
 async def ship(
@@ -200,8 +259,8 @@ async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
         nonlocal asked
         if asked:
             typer.echo(
-                f"\nLeft deploy {record.id} where it is. Go on with it: horn resume {record.id}\n"
-                "If it had not flipped yet, the next deploy takes over by itself.",
+                f"\nLeft deploy {record.id} where it is. Bring it to its end: horn resume {record.id}\n"
+                "If no host had switched yet, the next deploy takes over by itself.",
                 err=True,
             )
             sys.stdout.flush()
@@ -224,9 +283,32 @@ async def _sound() -> None:
     await play(await asyncio.to_thread(horn_wave))
 
 
+def _ask_deploy(deploy_id: int, wish: Wish) -> None:
+    from shiphorn.service.records import ask  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
+
+    with open_store() as store:
+        ask(store, deploy_id, wish, actor())
+
+
 def _ask(question: str, *, yes: bool) -> None:
     if not yes and sys.stdin.isatty() and not typer.confirm(question, default=True):
         raise Refused("SH527", "nothing was done.")
+
+
+def _show_converged(results: list[dict[str, Any]], *, as_json: bool) -> bool:
+    """Show how converges ended: whether all went well."""
+    from shiphorn.cli.show import show_end  # noqa: PLC0415
+    from shiphorn.model.deploy import DeployState  # noqa: PLC0415
+
+    if as_json:
+        terminal.print_json(results)
+    elif not results:
+        terminal.console().print("All hosts that can be reached run what they should.")
+    else:
+        for result in results:
+            show_end(terminal.console(), result["deploy"], result["hosts"])
+    return all(result["deploy"].state == DeployState.SUCCEEDED for result in results)
 
 
 def _finish(result: dict[str, Any], *, as_json: bool) -> None:

@@ -26,6 +26,8 @@ _STYLES = {
     DeployState.FAILED: "red",
     DeployState.ROLLED_BACK: "red",
 }
+_VERBS = {Kind.DEPLOY: "Deployed", Kind.ROLLBACK: "Rolled back", Kind.CONVERGE: "Brought up to"}
+_WHERE = {Kind.DEPLOY: "to", Kind.ROLLBACK: "in", Kind.CONVERGE: "in"}
 _TOLD = {
     HostState.DONE: "run the new release",
     HostState.RESTARTED: "run the new release, not cleaned up yet",
@@ -63,7 +65,12 @@ def names(hosts: Sequence[str]) -> str:
 
 def state(value: DeployState) -> str:
     """A state in its colour."""
-    return f"[{_STYLES[value]}]{value}[/]"
+    return f"[{_STYLES[value]}]{value.replace('_', ' ')}[/]"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 host`, `6 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
@@ -71,14 +78,16 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
     order = deploy.order
     if deploy.state == DeployState.SUCCEEDED:
-        verb = "Rolled back" if order.kind == Kind.ROLLBACK else "Deployed"
+        verb = _VERBS[order.kind]
         skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
+        hosts = count(len(runs), "host")
         console.print(
-            f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] to {escape(order.environment)}: "
-            f"{len(runs)} hosts in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]"
+            f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] {_WHERE[order.kind]} "
+            f"{escape(order.environment)}: {hosts} in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]"
         )
     else:
-        console.print(f"[bold red]Deploy {deploy.id} {deploy.state}[/] after {seconds:.1f} s: {deploy.code}")
+        ended = deploy.state.replace("_", " ")
+        console.print(f"[bold red]Deploy {deploy.id} {ended}[/] after {seconds:.1f} s: {deploy.code}")
     if deploy.message:
         # The causes come right below, in full.
         console.print(f"  {escape(deploy.message.removesuffix(f': {summary(runs)}.'))}")
@@ -110,8 +119,8 @@ def show_causes(console: Console, runs: Iterable[HostRun]) -> set[str]:
 
 def show_states(console: Console, runs: Iterable[HostRun]) -> None:
     """In what state the hosts are, in words."""
-    for one, count in Counter(_TOLD[run.state] for run in runs).most_common():
-        console.print(f"  {count} host{'s' if count > 1 else ''}: {one}")
+    for one, number in Counter(_TOLD[run.state] for run in runs).most_common():
+        console.print(f"  {count(number, 'host')}: {one}")
 
 
 def show_folds(console: Console, folds: Sequence[Fold], total: int) -> None:

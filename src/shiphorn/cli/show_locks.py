@@ -12,7 +12,7 @@ from shiphorn.deploy.gates import in_words
 from shiphorn.model.gates import Answer, Verdict
 from shiphorn.model.locks import BadMark, Lock
 from shiphorn.model.times import ago, ahead, exact
-from shiphorn.service.gates import Standing
+from shiphorn.service.gates import UnderWay
 
 _MARKS = {Verdict.PASS: "[green]✓[/]", Verdict.WAIT: "[yellow]…[/]", Verdict.REFUSE: "[red]✗[/]"}
 
@@ -63,7 +63,7 @@ def show_answers(console: Console, answers: Sequence[Answer], now: float) -> Non
         console.print(f"  {_MARKS[one.verdict]} {escape(one.gate):<12} {escape(in_words(one, now))}")
 
 
-def show_queue(console: Console, found: Sequence[Standing], now: float) -> None:
+def show_queue(console: Console, found: Sequence[UnderWay], now: float) -> None:
     """A table of the deploys that are not over, in the order of their turns."""
     if not found:
         console.print("Nothing is deployed right now.")

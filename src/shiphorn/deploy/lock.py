@@ -10,7 +10,7 @@ from shiphorn.deploy import gates, resolve
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.queue import before, described, push_out
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Kind
+from shiphorn.model.deploy import Deploy, DeployState
 from shiphorn.model.events import Queued
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.store.store import Store
@@ -23,14 +23,13 @@ async def take(deployment: Deployment, lives: Callable[[str], bool]) -> str:
     """Take the environment when it is this deploy's turn; what had been looked up before is looked up anew.
 
     `lives` tells whether an executor still runs. Raises Refused SH502 (another deploy died at its
-    flip), SH530 (a person ended the wait), SH541 (a newer deploy did), and what gates raise.
+    flip), SH530 (a person ended the wait), SH541 (another deploy did), and what gates raise.
     """
     began = time.time()
     token, note = await _turn(deployment, lives)
     deployment.change(token=token, state=DeployState.RUNNING)
     waited = time.time() - began
-    if deployment.record.order.kind == Kind.DEPLOY:
-        resolve.again(deployment)
+    resolve.again(deployment)
     if _another_ended(deployment):
         note = ", ".join(filter(None, (note, await gates.pass_all(deployment))))
     return f"waited {waited:.1f} s, {note}" if waited > POLL_SECONDS else note

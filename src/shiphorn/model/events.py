@@ -99,6 +99,19 @@ class HealthChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchProgress(Event):
+    """How a watch stands: hosts by region, all and those that are well so far. Told while it lasts, not kept.
+
+    `until` is when the bake time is over.
+    """
+
+    kind: ClassVar[str] = "watch_progress"
+    hosts: dict[str, int]
+    well: dict[str, int]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackStarted(Event):
     """Hosts that had switched are switched back, because of this."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shiphorn.model.health import Check
 from shiphorn.model.waves import Waves, count_of
 
 
@@ -75,6 +76,8 @@ class HostSettings:
     env: dict[str, str | SecretRef] = field(default_factory=dict)
     env_file: str = ""
     """Path in the release to which `env` is written (dotenv form, mode 0600); "" for none."""
+    watch: tuple[Check, ...] = ()
+    """What is watched after a switch, for all roles; placeholders are filled by `Config.checks`."""
 
 
 class OnFailure(StrEnum):
@@ -113,10 +116,10 @@ class Limits:
         """How many of `hosts` must be staged: at least one, a share is rounded up."""
         return max(1, count_of(self.require, hosts))
 
-    def tolerated(self, hosts: int) -> int:
-        """How many of `hosts` may fail after their flip; a share is rounded down."""
+    def tolerated(self, hosts: int, before: int = 0) -> int:
+        """How many of `hosts` may fail after their flip when `before` failed earlier; rounded down."""
         if not self.max_failures:
-            return hosts - self.required(hosts)
+            return max(0, hosts - self.required(hosts) - before)
         if self.max_failures.endswith("%"):
             return int(hosts * float(self.max_failures[:-1]) / 100)
         return int(self.max_failures)

@@ -75,10 +75,15 @@ def prepare(plan: HostPlan, packing: Packing, commands: Sequence[Command]) -> Sc
     )
 
 
-def flip(plan: HostPlan, commands: Sequence[Command]) -> Script:
-    """Says `armed`, reads `go NS` or `go now`, switches, says `flipped`, then restarts."""
+def flip(plan: HostPlan, commands: Sequence[Command], *, ends: str = "") -> Script:
+    """Says `armed`, reads `go NS` or `go now`, switches, says `flipped`, then restarts.
+
+    `ends` is the run that is taken back by it: what still works for that one is ended first. With a
+    plan that names no release, `current` is taken away.
+    """
     return Script(
         _of(plan)
+        + assign("ENDS", ends)
         + _env(plan)
         + _text("library", "command", "flip")
         + _commands("restart", commands)
@@ -114,6 +119,22 @@ def undo(plan: HostPlan) -> Script:
 def inspect(deploy_to: str) -> Script:
     """Says what a host runs and keeps: `answers.parse_inspect`."""
     return Script(_where(deploy_to, "", 0, "", "") + _text("library", "inspect"))
+
+
+def check(plan: HostPlan, looks: str) -> Script:
+    """Makes the looks at health that `checks.look` wrote; `plan` names the release that the host runs."""
+    return Script(
+        _where(plan.deploy_to, "", 0, plan.release, "")
+        + _env(plan)
+        + _text("library", "command", "check")
+        + looks,
+        plan.secrets,
+    )
+
+
+def check_command(kind: str) -> str:
+    """The command by which a host looks at something of a kind: http, tcp or unit."""
+    return _text(f"check_{kind}")
 
 
 def execute(

@@ -16,7 +16,7 @@ from shiphorn.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class UnderWay:
     """A deploy that is not over. `alive` is whether its process still runs, `holds` whether it has
     the environment: then the others wait for it.
     """
@@ -33,7 +33,7 @@ class Why:
     order: Order
     commit: Commit
     answers: Sequence[Answer]
-    queue: Sequence[Standing]
+    queue: Sequence[UnderWay]
 
     @property
     def open(self) -> bool:
@@ -51,10 +51,10 @@ async def why(world: World, config: Config, order: Order, lives: Callable[[str],
     return Why(order, commit, answers, queue(world.store, order.app, lives, order.environment))
 
 
-def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str = "") -> list[Standing]:
+def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str = "") -> list[UnderWay]:
     """The deploys that are not over: by environment, whoever holds it first, then in their order."""
     found = [
-        Standing(
+        UnderWay(
             one,
             lives(one.executor),
             store.deploys.holder(app, one.order.environment) == one.id,

@@ -6,7 +6,6 @@ import time
 
 from shiphorn.config.load import Config
 from shiphorn.deploy.close import crashed
-from shiphorn.deploy.lock import take_at_once
 from shiphorn.deploy.pipeline import Pipeline
 from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine, Handle
@@ -40,7 +39,7 @@ class Shipping:
         now = time.time()
         made = deploys.open(order, (str(config.path), config.text), self._engine.executor.id, now)
         if not wait:
-            take_at_once(self._world.store, made, self._engine.executor.lives)
+            self._pipeline.take_at_once(made)
             made = get(self._world.store, made.id)
         self._tell_start(made)
         return made
@@ -54,7 +53,7 @@ class Shipping:
         record = get(self._world.store, deploy_id)
         if not record.state.active:
             raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
-        if self._engine.executor.lives(record.executor):
+        if not self._engine.executor.claim(record.executor):
             raise Refused("SH524", f"deploy {deploy_id} is still being worked on by another process.")
         self._tell_start(record)
         return await self._wait(record, await self._pipeline.resume(record))

@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
 from shiphorn.model.target import Selection
+from shiphorn.store.patience import insisting, patient
 from shiphorn.store.tables import deploy_locks, deploys
 
 _ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason", "forced")
 _ACTIVE = tuple(state for state in DeployState if state.active)
 
 
+@patient
 class Deploys:
     """The table of deploys."""
 
@@ -38,15 +40,10 @@ class Deploys:
             "token": 0,
             "wave": 0,
             "waves": 0,
+            "accepted": 0,
         }
         del values["id"]
-        with self._database.begin() as connection:
-            values["run"] = secrets.token_hex(8)
-            key = connection.execute(insert(deploys).values(values)).inserted_primary_key
-            deploy_id: int = key[0] if key else 0
-            run = f"{deploy_id}-{secrets.token_hex(4)}"
-            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
-        found = self.get(deploy_id)
+        found = self.get(self._insert(values, secrets.token_hex(8)))
         assert found is not None  # noqa: S101 - it was inserted above
         return found
 
@@ -80,6 +77,12 @@ class Deploys:
         with self._database.connect() as connection:
             wish, actor = connection.execute(query).one()
         return Wish(wish), actor
+
+    def clear_wish(self, deploy_id: int, wish: Wish) -> None:
+        """Take a wish back that was met, unless there is another one by now."""
+        met = (deploys.c.id == deploy_id) & (deploys.c.wish == wish)
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
     def active(self, app: str, environment: str = "") -> list[Deploy]:
         """The deploys of an app that are not over, by their numbers."""
@@ -115,7 +118,8 @@ class Deploys:
                     transaction.rollback()
                     return None
         except IntegrityError:
-            return deploy.token if self.holder(order.app, order.environment) == deploy.id else None
+            held = self.get(deploy.id) if self.holder(order.app, order.environment) == deploy.id else None
+            return held.token if held else None
         return token
 
     def holder(self, app: str, environment: str) -> int | None:
@@ -147,6 +151,21 @@ class Deploys:
             if ended:
                 connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == seen.id))
         return ended
+
+    @insisting
+    def _insert(self, values: dict[str, Any], unique: str) -> int:
+        """Insert a deploy once, however often it is tried: the number that it got."""
+        mine = select(deploys.c.id).where(deploys.c.run.endswith(f"-{unique}"))
+        with self._database.begin() as connection:
+            deploy_id: int | None = connection.execute(mine).scalar()
+            if deploy_id is None:
+                key = connection.execute(
+                    insert(deploys).values(values | {"run": unique})
+                ).inserted_primary_key
+                deploy_id = key[0] if key else 0
+                run = f"{deploy_id}-{unique}"
+                connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
+        return deploy_id
 
     def _select(self, *wanted: ColumnElement[bool], limit: int = 1) -> list[Deploy]:
         query = select(deploys).where(*wanted).order_by(deploys.c.id.desc()).limit(limit)

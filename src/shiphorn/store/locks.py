@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, insert, select, u
 from sqlalchemy.exc import IntegrityError
 
 from shiphorn.model.locks import Lock, Scope
+from shiphorn.store.patience import patient
 from shiphorn.store.tables import locks
 
 
+@patient
 class Locks:
     """The table of locks."""
 

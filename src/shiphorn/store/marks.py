@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import Engine, Row, insert, select, update
 
 from shiphorn.model.locks import BadMark
+from shiphorn.store.patience import patient
 from shiphorn.store.tables import bad_marks
 
 
+@patient
 class Marks:
     """The table of bad marks."""
 

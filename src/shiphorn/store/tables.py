@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Table
+
+from shiphorn.store.columns import Milliseconds, String, Text
 
 metadata = MetaData()
 
@@ -24,7 +26,7 @@ deploys = Table(
     Column("state", String, nullable=False),
     Column("phase", String, nullable=False),
     Column("executor", String, nullable=False),
-    Column("token", Integer, nullable=False),
+    Column("token", Milliseconds, nullable=False),
     Column("release", String, nullable=False),
     Column("sha", String, nullable=False),
     Column("from_sha", String, nullable=False),
@@ -32,6 +34,7 @@ deploys = Table(
     Column("skew_ms", Float),
     Column("wave", Integer, nullable=False),
     Column("waves", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
     Column("wish", String, nullable=False),
     Column("wish_by", String, nullable=False),
     Column("pause_reason", Text, nullable=False),
@@ -88,9 +91,11 @@ health = Table(
     Column("passes", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("message", Text, nullable=False),
+    Column("mark", Text, nullable=False),
     Column("seen_at", Float, nullable=False),
 )
-"""What each check of a host came to, by its position in the config; `baseline` is from before the deploy."""
+"""What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
+`mark` what the unit or process was known by at the first look after it."""
 
 texts = Table(
     "texts",

@@ -16,6 +16,7 @@ def upgrade() -> None:
             sa.Column("forced", sa.Text(), nullable=False, server_default=""),
             sa.Column("wave", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("waves", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("accepted", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("wish", sa.String(), nullable=False, server_default=""),
             sa.Column("wish_by", sa.String(), nullable=False, server_default=""),
             sa.Column("pause_reason", sa.Text(), nullable=False, server_default=""),
@@ -38,6 +39,7 @@ def upgrade() -> None:
         sa.Column("passes", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("deploy_id", "host", "position"),
     )
