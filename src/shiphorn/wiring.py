@@ -130,6 +130,21 @@ def open_store() -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def open_executor() -> Iterator[Executor]:
+    """This process as an executor, without an engine: it can tell who lives."""
+    from shiphorn.store.postgres import explaining  # noqa: PLC0415
+
+    database = open_database("engine")
+    with explaining(database):
+        executor = _executor(database)
+        try:
+            yield executor
+        finally:
+            executor.release()
+            database.dispose()
+
+
 @asynccontextmanager
 async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncIterator[World]:
     """Everything but the engine: enough for questions, and for commands on hosts.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -249,6 +250,7 @@ def show_status(now: EnvironmentStatus) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import names, state, table, when  # noqa: PLC0415
+    from shiphorn.cli.show_locks import show_in_force  # noqa: PLC0415
     from shiphorn.service.intent import Standing  # noqa: PLC0415
 
     console = terminal.console()
@@ -279,6 +281,7 @@ def show_status(now: EnvironmentStatus) -> None:
             f"[dim]last: #{last.id} {escape(what)} "
             f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
         )
+    show_in_force(console, now.locks, time.time())
     if now.holder is not None:
         console.print(f"[yellow]locked by #{now.holder.id} of {escape(now.holder.order.actor)}[/]")
 

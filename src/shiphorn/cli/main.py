@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, looking, running, shipping, trying
+from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, trying
 from shiphorn.cli.terminal import failing_well
 
 app = typer.Typer(
@@ -54,6 +54,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         shipping.resume,
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
+    "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
     "Help": (configuring.init, looking.doctor, trying.demo, trying.sound),
 }
 for panel, commands in _COMMANDS.items():

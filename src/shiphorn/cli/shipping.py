@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
+ForceOption = Annotated[
+    str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
+]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Fail at once when another deploy is at work there.")
+]
 MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
 
 
@@ -46,6 +52,8 @@ def deploy(
     role: RoleOption = None,
     hosts: HostsOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")] = False,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     mute: MuteOption = False,
     as_json: JsonOption = False,
@@ -58,14 +66,20 @@ def deploy(
     loaded = terminal.config(config)
     app, ref, environment = parse_words(words, loaded.app)
     order = Order(
-        app, environment, ref=ref, selection=terminal.selection(region, zone, role, hosts), actor=actor()
+        app,
+        environment,
+        ref=ref,
+        selection=terminal.selection(region, zone, role, hosts),
+        actor=actor(),
+        forced=force,
     )
     if plan:
         terminal.run(_plan(loaded, order, as_json=as_json))
         return
     what = f"Deploy {app}@{ref or loaded.branch} to {environment}"
     _ask(f"{what} ({order.selection})?" if not order.selection.everything else f"{what}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=mute, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=mute, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
 def rollback(
@@ -77,6 +91,8 @@ def rollback(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -96,9 +112,11 @@ def rollback(
         to,
         terminal.selection(region, zone, role, hosts),
         actor(),
+        forced=force,
     )
     _ask(f"Roll {loaded.app} in {environment} back to {to or 'the release before'}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=True, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
 def converge(
@@ -202,7 +220,9 @@ async def _converge(
     return [await ship(config, order, mute=True, as_json=as_json) for order in orders]
 
 
-async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
+async def ship(
+    config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
+) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
@@ -213,7 +233,7 @@ async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> di
     with progress_to(None if as_json else terminal.console()) as tell:
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
-            ended = await _with_interrupts(shipping, shipping.record(config, order))
+            ended = await _with_interrupts(shipping, shipping.record(config, order, wait=wait))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:
         await horn
