@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
 
@@ -71,7 +71,7 @@ class Project:
 
     def write_config(self) -> None:
         with (self.folder / "deploy.yml").open("w") as file:
-            YAML().dump(self.config, file)
+            yaml.safe_dump(self.config, file, sort_keys=False)
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         self.write_config()

@@ -39,29 +39,19 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             }
         )
         return
-    console = terminal.console()
-    from shiphorn.cli.show import table  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
 
+    from shiphorn.cli.show_config import show_members  # noqa: PLC0415
+    from shiphorn.model.redact import without_password  # noqa: PLC0415
+
+    console = terminal.console()
+    repo = without_password(loaded.repo)
     console.print(
-        f"[green]✓[/] {loaded.path} is valid: {loaded.app} from {loaded.repo}, branch {loaded.branch}"
+        f"[green]✓[/] {escape(str(loaded.path))} is valid: {escape(loaded.app)} from {escape(repo)}, "
+        f"branch {escape(loaded.branch)}"
     )
-    for name, all_ in found.items():
-        shown = table("host", "login", "deploy to", "commands", "env")
-        for one in all_:
-            settings, login = one.settings, one.login
-            commands = ", ".join(
-                f"{len(value)} {moment}" for moment, value in settings.commands.items() if value
-            )
-            address = f"{login.user}@{one.host.address}" if login.user else one.host.address
-            shown.add_row(
-                one.host.name,
-                address,
-                settings.deploy_to,
-                commands,
-                " ".join(f"{key}={_shown(value)}" for key, value in settings.env.items()),
-            )
-        console.print(f"\n[bold]{name}[/]")
-        console.print(shown)
+    for name, members in found.items():
+        show_members(console, loaded.environment(name), members)
 
 
 def explain(
@@ -93,10 +83,11 @@ def explain(
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import table  # noqa: PLC0415
+    from shiphorn.cli.show_config import value_of  # noqa: PLC0415
 
     shown = table("key", "value", "layer", "where")
     for row in rows:
-        shown.add_row(row.key, escape(_shown(row.value)), row.layer, row.where)
+        shown.add_row(row.key, escape(value_of(row.value)), row.layer, row.where)
     terminal.console().print(shown)
 
 
@@ -114,19 +105,3 @@ async def _members(config: Config, environment: str) -> list[Member]:
 
     async with open_world(lambda _: None) as world:
         return await members(world, config, environment, Selection())
-
-
-def _shown(value: object) -> str:
-    from shiphorn.model.settings import SecretRef  # noqa: PLC0415
-
-    match value:
-        case SecretRef():
-            return f"(secret {value.name})"
-        case {"secret": name}:
-            return f"(secret {name})"
-        case list():
-            return ", ".join(_shown(one) for one in value)
-        case {"run": run}:
-            return str(run)
-        case _:
-            return str(value)

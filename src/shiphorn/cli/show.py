@@ -42,12 +42,24 @@ _TOLD = {
 }
 
 
-def table(*columns: str) -> Table:
-    """A table without lines."""
-    made = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
+def table(*columns: str | None) -> Table:
+    """A table without lines; with None for its columns, without a head. The last column gives way first."""
+    made = Table(
+        box=None, pad_edge=False, header_style="dim", show_edge=False, show_header=columns[0] is not None
+    )
+    for number, column in enumerate(columns, 1):
+        made.add_column(column or "", overflow="fold", no_wrap=number < len(columns))
     return made
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def visible(text: str) -> str:
+    """A text in one line: line breaks and control characters as escapes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def when(seconds: float | None) -> str:
