@@ -30,7 +30,8 @@ def horn(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from shiphorn.cli.main import main; main()", *arguments],
         cwd=folder,
-        env=os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "120"},
+        env={key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+        | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,
@@ -135,3 +136,20 @@ def test_the_sound_of_the_horn_is_written_as_a_wave_file(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     with wave.open(str(tmp_path / "horn.wav")) as made:
         assert made.getnframes() / made.getframerate() > 1
+
+
+def test_a_folder_that_cannot_be_used_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    (tmp_path / "state").write_text("in the way")
+    done = horn(tmp_path, "history")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"SH160 {tmp_path / 'state/shiphorn'} cannot be used: Not a directory.\n")
+    nowhere = horn(tmp_path, "init", "nowhere")
+    assert nowhere.stderr.startswith("SH532 nowhere is not a folder.\n")
+
+
+def test_state_and_cache_are_for_their_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    assert horn(tmp_path, "history").returncode == 0
+    for folder in ("state/shiphorn", ".cache/shiphorn"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
