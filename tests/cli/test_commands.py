@@ -77,6 +77,8 @@ def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
     assert ["web1.eu", "192.0.2.10"] in lines
     explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
     assert explained.stdout.split()[-4:] == ["env.REGION", "eu", "app", "deploy.yml:4"]
+    without_host = horn(tmp_path, "config", "explain", "production", "env.REGION")
+    assert without_host.stdout.split()[-4:] == ["env.REGION", "{region}", "app", "deploy.yml:4"]
     unknown = horn(tmp_path, "config", "explain", "production", "web9")
     assert "production has no host web9." in unknown.stderr
 
@@ -119,6 +121,13 @@ def test_errors_are_json_for_programs(tmp_path: Path) -> None:
     error = json.loads(done.stdout)["error"]
     assert error["code"].startswith("SH")
     assert error["message"]
+
+
+def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> None:
+    assert " deploy [OPTIONS] [APP[@REF]] [to] ENV\n" in horn(tmp_path, "deploy", "--help").stdout
+    shown = horn(tmp_path, "--help").stdout
+    assert "..." not in shown.partition("\n")[2]
+    assert shown.index("\nShip:\n") < shown.index("\nLook:\n") < shown.index("\nSet up:\n")
 
 
 def test_every_command_has_a_line_of_help() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,15 +10,18 @@ import typer
 
 from shiphorn.cli import terminal
 from shiphorn.cli.terminal import ConfigOption, JsonOption
-from shiphorn.errors import Refused
+from shiphorn.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
+    from shiphorn.config.layers import Explained
     from shiphorn.config.load import Config
     from shiphorn.service.fleet import Member
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(help="The project; here if left out.")] = Path(),
+    directory: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The project; here if left out.")
+    ] = Path(),
 ) -> None:
     """Write a first deploy.yml for the project that is found; never overwrites one."""
     from shiphorn.config.starter import detect, write_starter  # noqa: PLC0415
@@ -67,16 +71,7 @@ def explain(
 ) -> None:
     """Each value that holds for a host, with the layer and the line that it comes from."""
     loaded = terminal.config(config)
-    loaded.environment(environment)
-    chosen = None
-    if host:
-        found = terminal.run(_members(loaded, environment))
-        chosen = next((one.host for one in found if one.host.name == host), None)
-        if chosen is None:
-            raise Refused(
-                "SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}"
-            )
-    rows = loaded.explain(environment, chosen, key)
+    rows = _explained(loaded, environment, host, key)
     if as_json:
         terminal.print_json(rows)
         return
@@ -85,7 +80,7 @@ def explain(
     from shiphorn.cli.show import table  # noqa: PLC0415
     from shiphorn.cli.show_config import value_of  # noqa: PLC0415
 
-    shown = table("key", "value", "layer", "where")
+    shown = table("key", "value", "layer", "where", gives_way="value")
     for row in rows:
         shown.add_row(row.key, escape(value_of(row.value)), row.layer, row.where)
     terminal.console().print(shown)
@@ -96,6 +91,21 @@ def schema() -> None:
     from shiphorn.config.schema import json_schema  # noqa: PLC0415
 
     terminal.print_json(json_schema())
+
+
+def _explained(loaded: Config, environment: str, host: str, key: str) -> list[Explained]:
+    loaded.environment(environment)
+    if not host:
+        return loaded.explain(environment, None, key)
+    found = terminal.run(_members(loaded, environment))
+    chosen = next((one.host for one in found if one.host.name == host), None)
+    if chosen is not None:
+        return loaded.explain(environment, chosen, key)
+    if not key:
+        # `explain ENV KEY`, the host left out.
+        with suppress(ConfigError):
+            return loaded.explain(environment, None, host)
+    raise Refused("SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}")
 
 
 async def _members(config: Config, environment: str) -> list[Member]:

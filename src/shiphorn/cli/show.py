@@ -42,13 +42,11 @@ _TOLD = {
 }
 
 
-def table(*columns: str | None) -> Table:
-    """A table without lines; with None for its columns, without a head. The last column gives way first."""
-    made = Table(
-        box=None, pad_edge=False, header_style="dim", show_edge=False, show_header=columns[0] is not None
-    )
-    for number, column in enumerate(columns, 1):
-        made.add_column(column or "", overflow="fold", no_wrap=number < len(columns))
+def table(*columns: str, head: bool = True, gives_way: str = "") -> Table:
+    """A table without lines. Where room is short one column is folded: the last, unless another is named."""
+    made = Table(box=None, pad_edge=False, header_style="dim", show_edge=False, show_header=head)
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column != (gives_way or columns[-1]))
     return made
 
 

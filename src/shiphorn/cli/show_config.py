@@ -22,7 +22,7 @@ def show_members(console: Console, environment: Environment, members: Sequence[M
     rows = [_rows(member) for member in members]
     shared = [row for row in rows[0] if all(row in other for other in rows)] if rows else []
     build = [("commands.build", "; ".join(map(_command, environment.build)))] if environment.build else []
-    common = table(None, None)
+    common = table("key", "value", head=False)
     for key, value in build + shared:
         common.add_row(f"  [dim]{escape(key)}[/]", escape(value))
     console.print(common)

@@ -25,21 +25,26 @@ _NOT_SHOWN = frozenset({"config_text"})
 """Fields that JSON leaves out: a config may list thousands of hosts, for each of twenty deploys."""
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Config file; deploy.yml here or above if left out.")
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Config file; deploy.yml here or above if left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RegionOption = Annotated[
-    list[str] | None, typer.Option("--region", "-r", help="Only this region; may be repeated.")
+    list[str] | None,
+    typer.Option("--region", "-r", metavar="REGION", help="Only this region; may be repeated."),
 ]
 ZoneOption = Annotated[
-    list[str] | None, typer.Option("--zone", "-z", help="Only this zone; may be repeated.")
+    list[str] | None, typer.Option("--zone", "-z", metavar="ZONE", help="Only this zone; may be repeated.")
 ]
 RoleOption = Annotated[
-    list[str] | None, typer.Option("--role", help="Only hosts with this role; may be repeated.")
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", help="Only hosts with this role; may be repeated."),
 ]
 HostsOption = Annotated[
     list[str] | None,
-    typer.Option("--hosts", help="Only hosts whose names match this pattern; may be repeated."),
+    typer.Option(
+        "--hosts", metavar="GLOB", help="Only hosts whose names match this pattern; may be repeated."
+    ),
 ]
 
 
