@@ -73,6 +73,6 @@ async def test_every_step_of_a_deploy_has_its_points(tmp_path: Path) -> None:
     assert (await project.deploy()).status == 6
     assert (tmp_path / "points").read_text().split("\n") == [
         f"{step}:{moment}"
-        for step in ("resolve", "gates", "lock", "discover", "build", "undo 0", "close")
+        for step in ("resolve", "gates", "lock", "discover", "build", "remedy", "undo 0", "close")
         for moment in ("begin", "done", "recorded")
     ] + [""]

@@ -107,10 +107,16 @@ def test_hosts_keep_their_order_and_their_problems(store: Store) -> None:
         Host("web2", "192.0.2.2", region="eu", roles=("db", "web")),
         Host("web1", "192.0.2.1", region="eu"),
     ]
-    store.hosts.place(number, hosts)
-    store.hosts.place(number, hosts)
+    placed = [HostRun(hosts[0], 0), HostRun(hosts[1], 1, wave=2)]
+    store.hosts.place(number, placed)
+    store.hosts.place(number, placed)
     failed = HostRun(
-        hosts[1], 1, HostState.FAILED, Phase.STAGE, HostProblem("SH402", "no room", "disk full", "df -h")
+        hosts[1],
+        1,
+        HostState.FAILED,
+        Phase.STAGE,
+        HostProblem("SH402", "no room", "disk full", "df -h"),
+        wave=2,
     )
     store.hosts.save(number, [failed])
     found = store.hosts.of_deploy(number)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -44,14 +45,22 @@ def _start(
         looking.next_step()
 
 
-for panel, commands in {
-    "Ship": (shipping.deploy, shipping.rollback, shipping.stop, shipping.resume),
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Ship": (
+        shipping.deploy,
+        shipping.rollback,
+        shipping.pause,
+        shipping.continue_,
+        shipping.stop,
+        shipping.resume,
+    ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Set up": (configuring.init, looking.doctor),
     "Try": (trying.demo, trying.sound),
-}.items():
+}
+for panel, commands in _COMMANDS.items():
     for command in commands:
-        app.command(cls=Command, rich_help_panel=panel)(command)
+        app.command(command.__name__.rstrip("_"), cls=Command, rich_help_panel=panel)(command)
 app.command("exec", cls=Command, rich_help_panel="Look")(running.execute)
 config_app.command(cls=Command)(configuring.check)
 config_app.command(cls=Command)(configuring.explain)

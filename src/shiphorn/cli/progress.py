@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +20,15 @@ from shiphorn.model.deploy import HostState, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
+    Continued,
     DeployStarted,
     Event,
     HostChanged,
+    Paused,
     PhaseFinished,
     PhaseStarted,
+    RollbackStarted,
+    WaveStarted,
 )
 
 SLOW_AFTER_SECONDS = 2.0
@@ -35,10 +40,10 @@ _PASSED = {
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
+    Phase.ROLLBACK: {HostState.REVERTED},
 }
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
-    Wish.CONTINUE: "says: go on",
     Wish.STOP: "asked to stop: stopping, and taking everything back",
     Wish.LEAVE: "asked to stop: stopping, and leaving hosts as they are",
 }
@@ -71,6 +76,7 @@ class Progress:
         self._known: dict[str, None] = {}
         self._detail = ""
         self._errors = 0
+        self._pause = ""
         self._spinner = Spinner("dots")
 
     def take(self, event: Event) -> None:
@@ -89,10 +95,35 @@ class Progress:
                 self._host(event)
             case BuildOutput():
                 self._detail = event.line
-            case Asked():
+            case WaveStarted():
+                hosts = _count(sum(event.hosts.values()), "host")
+                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
+            case RollbackStarted():
+                self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
+                self._console.print(f"[bold]Switching {_count(event.hosts, 'host')} back[/]")
+            case _:
+                self._people(event)
+
+    def _people(self, event: Event) -> None:
+        """What people asked, and are asked."""
+        match event:
+            case Asked() if event.wish in _ASKED:
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
+            case Paused():
+                self._pause = event.reason
+                number, until = event.deploy_id, datetime.fromtimestamp(event.until, UTC)
+                self._console.print(f"[yellow]‖[/] paused: {escape(event.reason)}")
+                self._console.print(
+                    f"  [cyan]Go on: horn continue {number}. Take it back: horn stop {number}. "
+                    f"By itself it is taken back at {until:%H:%M} UTC.[/]"
+                )
+            case Continued():
+                self._pause = ""
+                self._console.print(f"[green]▸[/] {escape(event.actor)} says: go on")
 
     def __rich__(self) -> Any:
+        if self._pause:
+            return Text(f"paused: {self._pause}", style="yellow", no_wrap=True, overflow="ellipsis")
         if not self._phase:
             return Text()
         grid = Table.grid(padding=(0, 1))
@@ -144,3 +175,7 @@ class Progress:
 
     def _counts(self) -> str:
         return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

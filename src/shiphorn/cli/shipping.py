@@ -23,10 +23,11 @@ from shiphorn.errors import DeployFailed, Refused
 
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
-    from shiphorn.model.deploy import Deploy, Order
+    from shiphorn.model.deploy import Deploy, Order, Wish
     from shiphorn.service.shipping import Shipping
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
 
 
@@ -98,19 +99,39 @@ def rollback(
     _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
 
 
-def stop(deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")]) -> None:
-    """Ask a deploy to stop at the next safe point; before its flip it takes everything back."""
+def stop(
+    deploy_id: IdArgument,
+    leave: Annotated[
+        bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
+    ] = False,
+) -> None:
+    """End a deploy, at whatever it is: hosts that have switched go back, the others are undone."""
     from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
 
-    with open_store() as store:
-        ask(store, deploy_id, Wish.STOP, actor())
+    _ask_deploy(deploy_id, Wish.LEAVE if leave else Wish.STOP)
     typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
 
 
+def pause(deploy_id: IdArgument) -> None:
+    """Hold a deploy: hosts at work settle, no further one begins, until somebody says how to go on."""
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+
+    _ask_deploy(deploy_id, Wish.PAUSE)
+    typer.echo(
+        f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}, or: horn stop {deploy_id}"
+    )
+
+
+def continue_(deploy_id: IdArgument) -> None:
+    """Let a paused deploy go on, also where it asks whether to."""
+    from shiphorn.model.deploy import Wish  # noqa: PLC0415
+
+    _ask_deploy(deploy_id, Wish.CONTINUE)
+    typer.echo(f"Deploy {deploy_id} goes on.")
+
+
 def resume(
-    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")],
+    deploy_id: IdArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a deploy to its end whose process died."""
@@ -180,8 +201,8 @@ async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
         nonlocal asked
         if asked:
             typer.echo(
-                f"\nLeft deploy {record.id} where it is. Go on with it: horn resume {record.id}\n"
-                "If it had not flipped yet, the next deploy takes over by itself.",
+                f"\nLeft deploy {record.id} where it is. Bring it to its end: horn resume {record.id}\n"
+                "If no host had switched yet, the next deploy takes over by itself.",
                 err=True,
             )
             sys.stdout.flush()
@@ -202,6 +223,14 @@ async def _sound() -> None:
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))
+
+
+def _ask_deploy(deploy_id: int, wish: Wish) -> None:
+    from shiphorn.service.records import ask  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
+
+    with open_store() as store:
+        ask(store, deploy_id, wish, actor())
 
 
 def _ask(question: str, *, yes: bool) -> None:

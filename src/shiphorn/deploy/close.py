@@ -6,9 +6,10 @@ import time
 from collections import Counter
 
 from shiphorn.deploy.deployment import STOPPED, Deployment
+from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.problems import summary
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import DeployState, HostState
+from shiphorn.model.deploy import DeployState, HostState, Phase
 from shiphorn.model.events import DeployFinished
 from shiphorn.store.store import Store
 
@@ -28,29 +29,40 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
 
 def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[DeployState, str, str, str]:
     if error is not None:
-        state = DeployState.STOPPED if error.code == STOPPED else DeployState.FAILED
-        return state, error.code, error.message, error.hint
+        return _given_up(deployment, error)
     runs = [target.run for target in deployment.targets.values()]
-    bad = [run for run in runs if run.state in (HostState.BROKEN, HostState.UNKNOWN)]
+    wrong = [target.run for target in gone_wrong(deployment)]
     behind = [run for run in runs if run.state == HostState.FAILED]
-    needed = deployment.environment.limits.required(len(runs))
-    if bad or len(runs) - len(behind) < needed:
-        wrong = f"{len(bad) + len(behind)} of {len(runs)} hosts went wrong after the flip"
-        back = f"Deploy again, or: horn rollback {deployment.environment.name}"
+    release = deployment.record.release
+    if len(wrong) > tolerated(deployment):
+        # Only what comes last, behind the watch, gets here.
         return (
             DeployState.FAILED,
             "SH603",
-            f"{wrong}: {summary(bad + behind)}.",
-            f"The others run {deployment.record.release}. {back}",
+            f"{len(wrong)} of {len(runs)} hosts went wrong at the end: {summary(wrong)}.",
+            f"All run {release}. Deploy again, or: horn rollback {deployment.environment.name}",
         )
-    if behind:
+    if wrong or behind:
         return (
             DeployState.SUCCEEDED,
             "SH604",
-            f"{len(behind)} of {len(runs)} hosts are behind: {summary(behind)}.",
-            "They are brought up to date by the next deploy that reaches them.",
+            f"{len(wrong) + len(behind)} of {len(runs)} hosts are behind: {summary(wrong + behind)}.",
+            f"Bring them up to date: horn converge {deployment.environment.name}",
         )
     return DeployState.SUCCEEDED, "", "", ""
+
+
+def _given_up(deployment: Deployment, error: ShiphornError) -> tuple[DeployState, str, str, str]:
+    runs = [target.run for target in deployment.targets.values()]
+    back = [run for run in runs if run.state == HostState.REVERTED]
+    stuck = [run for run in runs if run.phase == Phase.ROLLBACK and run.state != HostState.REVERTED]
+    if stuck:
+        told = f"{len(stuck)} of {len(stuck) + len(back)} hosts could not be switched back: {summary(stuck)}."
+        hint = f"Once they can be reached: horn converge {deployment.environment.name}"
+        return DeployState.FAILED, "SH608", f"{error.message} {told}", hint
+    if error.code == STOPPED:
+        return DeployState.STOPPED, error.code, error.message, error.hint
+    return DeployState.ROLLED_BACK if back else DeployState.FAILED, error.code, error.message, error.hint
 
 
 def crashed(store: Store, deploy_id: int, error: Exception) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from shiphorn.config.load import Config, Environment, RegionSource
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.deploy import HostRun
 from shiphorn.model.target import Host, Selection
+from shiphorn.model.waves import split
 from shiphorn.ports import Inventory
 
 
@@ -17,11 +19,16 @@ async def hosts(deployment: Deployment) -> str:
     """Ask the inventories, choose, and record the hosts that the deploy goes to."""
     selection = deployment.record.order.selection
     found = await choose(deployment.config, deployment.environment, selection, deployment.world.inventory)
-    store = deployment.world.store.hosts
-    store.place(deployment.id, found)
+    store, waves = deployment.world.store.hosts, split(found, deployment.environment.limits.waves)
+    number_of = {host.name: number for number, wave in enumerate(waves, 1) for host in wave}
+    store.place(
+        deployment.id,
+        [HostRun(host, position, wave=number_of[host.name]) for position, host in enumerate(found)],
+    )
+    deployment.change(waves=len(waves))
     deployment.place(store.of_deploy(deployment.id))
     deployment.world.fleet.warm(deployment.targets.values())
-    return f"{len(found)} hosts"
+    return f"{len(found)} hosts" + (f" in {len(waves)} waves" if len(waves) > 1 else "")
 
 
 async def choose(

@@ -1,14 +1,16 @@
-"""Resolve: from what a person named to one commit and one release id."""
+"""Resolve: from what a person named to one commit and one release id; for a rollback, to a kept release."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Order
+from shiphorn.model.deploy import Deploy, DeployState, Observed, Order
 from shiphorn.model.release import Commit, release_id
 from shiphorn.ports import Source
 from shiphorn.store.store import Store
@@ -67,6 +69,42 @@ def live_sha(store: Store, app: str, environment: str) -> str:
     return max(seen, key=seen.count, default="")
 
 
+async def kept_release(deployment: Deployment) -> str:
+    """Find the release to go back to: the one asked for, else the newest before that all hosts keep.
+
+    Releases of deploys that went wrong are not offered. Raises Refused SH513, SH514.
+    """
+    order, store = deployment.record.order, deployment.world.store
+    observed = store.hosts.observed(order.app, order.environment)
+    seen = [observed[target.host.name] for target in deployment.going() if target.host.name in observed]
+    history = store.deploys.history(order.app, order.environment, limit=1000)
+    live = Counter(one.release for one in seen if one.release).most_common(1)
+    live_release = live[0][0] if live else ""
+    release = order.ref or _before(live_release, seen, history)
+    lacking = [one.host for one in seen if release not in one.releases]
+    if lacking:
+        raise Refused(
+            "SH514",
+            f"release {release} is not on {len(lacking)} of {len(seen)} hosts: {', '.join(lacking[:5])}.",
+            hint=f"What they keep: horn releases {order.environment}",
+        )
+    deployment.change(
+        release=release, sha=_sha(release, seen, history), from_sha=_sha(live_release, seen, history)
+    )
+    return f"from {live_release or 'nothing'} to {release}"
+
+
+async def intended_release(deployment: Deployment) -> str:
+    """Find the commit of the release that hosts are to catch up with. Raises Refused SH515."""
+    order, store = deployment.record.order, deployment.world.store
+    sha = _sha(order.ref, [], store.deploys.history(order.app, order.environment, limit=1000))
+    if not sha:
+        raise Refused("SH515", f"no deploy of {order.app} to {order.environment} made release {order.ref}.")
+    found = await find(deployment.source, sha)
+    deployment.change(release=order.ref, sha=sha)
+    return f"{found.short} {found.subject}"
+
+
 def _shipped(store: Store, app: str, environment: str) -> list[Deploy]:
     history = store.deploys.history(app, environment, limit=1000)
     return [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
@@ -76,3 +114,23 @@ def _newest(store: Store, app: str, environment: str) -> str:
     used = [deploy.release for deploy in store.deploys.history(app, environment, limit=1000)]
     seen = [name for one in store.hosts.observed(app, environment).values() for name in one.releases]
     return max(used + seen, default="")
+
+
+def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+    wrong = {one.release for one in history if one.state in (DeployState.FAILED, DeployState.ROLLED_BACK)}
+    good = {one.release for one in history if one.state == DeployState.SUCCEEDED}
+    kept = set.intersection(*(set(one.releases) for one in seen)) if seen else set()
+    release = max((name for name in kept - (wrong - good) if name < live), default="")
+    if not release:
+        raise Refused(
+            "SH513",
+            f"the hosts keep no release before {live or 'the first'} that all of them could go back to.",
+            hint="Deploy an older commit instead: horn deploy APP@COMMIT to ENVIRONMENT",
+        )
+    return release
+
+
+def _sha(release: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+    known = [one.sha for one in history if one.release == release and one.sha]
+    known += [one.sha for one in seen if one.release == release and one.sha]
+    return known[0] if known else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shiphorn.deploy import flip
-from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
 from shiphorn.model.deploy import HostState, Phase
 from shiphorn.remote import scripts
 
@@ -11,11 +11,15 @@ TIMEOUT_SECONDS = 60.0
 """A host that does not answer is left: its next deploy clears away what it finds."""
 
 
+def is_needed(_deployment: Deployment, target: Target) -> bool:
+    """Whether something was brought to a host, and it did not switch to it."""
+    run = target.run
+    return run.phase in (Phase.STAGE, Phase.FLIP) and run.state not in (*SWITCHED, HostState.REMOVED)
+
+
 async def host(deployment: Deployment, target: Target) -> None:
     """Disarm a host and remove its new release; it goes on with what it ran before."""
     await flip.disarm([target])
-    if target.run.phase != Phase.STAGE:
-        return
     shell = await deployment.shell(target)
     reply = await shell.run(scripts.undo(await deployment.plan(target)), timeout_seconds=TIMEOUT_SECONDS)
     deployment.require_success(reply)

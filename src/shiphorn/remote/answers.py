@@ -40,6 +40,10 @@ class ProbeFacts(Live):
     missing_shared_files: tuple[str, ...]
     fence: str
 
+    def has(self, release: str) -> bool:
+        """Whether the host keeps a release, and it is whole."""
+        return release in self.releases and release not in self.unfinished
+
 
 @dataclass(frozen=True, slots=True)
 class Flipped:

@@ -37,6 +37,7 @@ class Deploys:
             "token": 0,
             "wave": 0,
             "waves": 0,
+            "accepted": 0,
         }
         del values["id"]
         with self._database.begin() as connection:
@@ -79,6 +80,12 @@ class Deploys:
         with self._database.connect() as connection:
             wish, actor = connection.execute(query).one()
         return Wish(wish), actor
+
+    def clear_wish(self, deploy_id: int, wish: Wish) -> None:
+        """Take a wish back that was met, unless there is another one by now."""
+        met = (deploys.c.id == deploy_id) & (deploys.c.wish == wish)
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
     def lock(self, deploy: Deploy, now: float) -> int | None:
         """Take the environment: the fencing token, or None when another deploy holds it.

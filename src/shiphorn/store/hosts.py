@@ -20,12 +20,9 @@ class HostRuns:
     def __init__(self, database: Engine) -> None:
         self._database = database
 
-    def place(self, deploy_id: int, hosts: Sequence[Host]) -> None:
-        """Record which hosts a deploy goes to, in their order. A second call changes nothing."""
-        rows = [
-            {"deploy_id": deploy_id, "target": asdict(host), **_values(HostRun(host, position))}
-            for position, host in enumerate(hosts)
-        ]
+    def place(self, deploy_id: int, runs: Sequence[HostRun]) -> None:
+        """Record which hosts a deploy goes to. A second call changes nothing."""
+        rows = [{"deploy_id": deploy_id, "target": asdict(run.host), **_values(run)} for run in runs]
         with self._database.begin() as connection:
             connection.execute(insert(host_runs).on_conflict_do_nothing(), rows)
 

@@ -32,6 +32,7 @@ deploys = Table(
     Column("skew_ms", Float),
     Column("wave", Integer, nullable=False),
     Column("waves", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
     Column("wish", String, nullable=False),
     Column("wish_by", String, nullable=False),
     Column("pause_reason", Text, nullable=False),

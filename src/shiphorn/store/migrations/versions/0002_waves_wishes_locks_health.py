@@ -16,6 +16,7 @@ def upgrade() -> None:
             sa.Column("forced", sa.Text(), nullable=False, server_default=""),
             sa.Column("wave", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("waves", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("accepted", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("wish", sa.String(), nullable=False, server_default=""),
             sa.Column("wish_by", sa.String(), nullable=False, server_default=""),
             sa.Column("pause_reason", sa.Text(), nullable=False, server_default=""),
