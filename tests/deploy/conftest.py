@@ -104,6 +104,11 @@ class Project:
         """Run `horn` to its end."""
         return await self.end(await self.start(*arguments))
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.02)
+
     async def deploy(self, *arguments: str) -> Done:
         return await self.horn("deploy", "production", "--yes", *arguments)
 
@@ -150,11 +155,6 @@ class Site(Project):
             tuple(sorted(path.name for path in (self.host(name) / "releases").glob("*")))
             for name in self.names
         }
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.02)
 
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGKILL)
