@@ -95,7 +95,7 @@ def releases(
 
 def history(
     environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment; all if left out.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -129,8 +129,12 @@ def history(
 
 def logs(
     deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
-    host: Annotated[str | None, typer.Option("--host", help="Only this host; all of it, unfolded.")] = None,
-    search: Annotated[str, typer.Option("--search", "-s", help="Only outputs that contain this text.")] = "",
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Only this host; all of it, unfolded.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option("--search", "-s", metavar="TEXT", help="Only outputs that contain this text.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """What the commands of a deploy printed: the same output once, with the hosts that differ by name."""

@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.cli.show import count
+from shiphorn.cli.show import counted
 from shiphorn.deploy.gates import in_words
 from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
@@ -118,11 +118,11 @@ class Progress:
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
-                hosts = count(sum(event.hosts.values()), "host")
+                hosts = counted(sum(event.hosts.values()), "host")
                 self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
-                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
+                self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")
             case _:
                 self._people(event)
 

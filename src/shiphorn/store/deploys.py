@@ -84,9 +84,11 @@ class Deploys:
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
-    def active(self, app: str, environment: str = "") -> list[Deploy]:
-        """The deploys of an app that are not over, by their numbers."""
-        wanted = [deploys.c.app == app, deploys.c.state.in_(_ACTIVE)]
+    def active(self, app: str = "", environment: str = "") -> list[Deploy]:
+        """The deploys that are not over, of an app or of all, by their numbers."""
+        wanted: list[ColumnElement[bool]] = [deploys.c.state.in_(_ACTIVE)]
+        if app:
+            wanted.append(deploys.c.app == app)
         if environment:
             wanted.append(deploys.c.environment == environment)
         return self._select(*wanted, limit=1000)[::-1]
