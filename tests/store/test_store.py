@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -19,27 +17,11 @@ from shiphorn.model.events import Asked, Flipped
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.target import Host, Selection
 from shiphorn.store import schema
-from shiphorn.store.postgres import open_postgres
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from shiphorn.store.tables import metadata
 
 ORDER = Order("shop", "production", Kind.DEPLOY, "main", Selection(regions=("eu",)), "ada", "friday")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        made = open_sqlite(tmp_path / "state.db")
-    else:
-        made = open_postgres(request.getfixturevalue("postgres").url, 10)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def store(database: Engine) -> Store:
-    return Store(database)
 
 
 def opened(store: Store, executor: str = "one", now: float = 1000.0) -> int:

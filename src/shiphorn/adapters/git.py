@@ -21,11 +21,11 @@ from shiphorn.adapters.git_command import git, git_env
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
+from shiphorn.model.redact import without_password
 from shiphorn.model.release import Commit
 
 _REF = re.compile(r"[A-Za-z0-9_][^\x00-\x20\x7f~^:?*\[\\]*")
 _SHA = re.compile(r"[0-9a-f]{4,40}")
-_CREDENTIALS = re.compile(r"(://)[^/@\s]*@")
 _LOG_FORMAT = "%H%x00%s%x00%an%x00%ct"
 FETCH_TIMEOUT_SECONDS = 1800.0
 
@@ -96,7 +96,7 @@ class GitSource:
 
     @property
     def _shown(self) -> str:
-        return _CREDENTIALS.sub(r"\1", self._url)
+        return without_password(self._url)
 
     async def _clone(self) -> None:
         fresh = Path(tempfile.mkdtemp(prefix=".clone-", dir=self._mirror.parent))
@@ -131,7 +131,7 @@ class GitSource:
         if got.status != 0:
             raise SourceError(
                 "SH201",
-                f"{self._shown} cannot be fetched: {_CREDENTIALS.sub(r'//', got.last_words)}.",
+                f"{self._shown} cannot be fetched: {without_password(got.last_words)}.",
                 hint='Does "repo" name it, and may this account read it? Try: git ls-remote URL',
             )
         named = re.match(rb"ref: (refs/heads/\S+)\tHEAD", head.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -94,7 +95,7 @@ def releases(
 
 def history(
     environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment; all if left out.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -128,8 +129,12 @@ def history(
 
 def logs(
     deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
-    host: Annotated[str | None, typer.Option("--host", help="Only this host; all of it, unfolded.")] = None,
-    search: Annotated[str, typer.Option("--search", "-s", help="Only outputs that contain this text.")] = "",
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Only this host; all of it, unfolded.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option("--search", "-s", metavar="TEXT", help="Only outputs that contain this text.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """What the commands of a deploy printed: the same output once, with the hosts that differ by name."""
@@ -249,6 +254,7 @@ def show_status(now: EnvironmentStatus) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import names, state, table, when  # noqa: PLC0415
+    from shiphorn.cli.show_locks import show_in_force  # noqa: PLC0415
     from shiphorn.service.intent import Standing  # noqa: PLC0415
 
     console = terminal.console()
@@ -279,6 +285,7 @@ def show_status(now: EnvironmentStatus) -> None:
             f"[dim]last: #{last.id} {escape(what)} "
             f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
         )
+    show_in_force(console, now.locks, time.time())
     if now.holder is not None:
         console.print(f"[yellow]locked by #{now.holder.id} of {escape(now.holder.order.actor)}[/]")
 

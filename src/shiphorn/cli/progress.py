@@ -16,7 +16,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.cli.show import count
+from shiphorn.cli.show import counted
+from shiphorn.deploy.gates import in_words
 from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
     Asked,
@@ -24,15 +25,19 @@ from shiphorn.model.events import (
     Continued,
     DeployStarted,
     Event,
+    GatesAnswered,
+    GatesOverridden,
     HealthChanged,
     HostChanged,
     Paused,
     PhaseFinished,
     PhaseStarted,
+    Queued,
     RollbackStarted,
     WatchProgress,
     WaveStarted,
 )
+from shiphorn.model.gates import Verdict
 from shiphorn.model.health import Outcome
 
 SLOW_AFTER_SECONDS = 2.0
@@ -113,17 +118,26 @@ class Progress:
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
-                hosts = count(sum(event.hosts.values()), "host")
+                hosts = counted(sum(event.hosts.values()), "host")
                 self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
-                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
+                self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")
             case _:
                 self._people(event)
 
     def _people(self, event: Event) -> None:
-        """What people asked, and are asked."""
+        """What people asked, and are asked; and whom the deploy waits for."""
         match event:
+            case Queued():
+                self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
+            case GatesAnswered():
+                self._gates(event)
+            case GatesOverridden():
+                self._console.print(
+                    f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "
+                    f"would not let it through: {escape(event.reason)}"
+                )
             case Asked() if event.wish in _ASKED:
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
             case Paused():
@@ -168,6 +182,12 @@ class Progress:
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
+
+    def _gates(self, event: GatesAnswered) -> None:
+        for one in event.answers:
+            if one.verdict == Verdict.WAIT:
+                told = escape(in_words(one, event.at))
+                self._console.print(f"[yellow]…[/] waits for the gate {escape(one.gate)}: {told}")
 
     def _host(self, event: HostChanged) -> None:
         self._known[event.host] = None

@@ -26,8 +26,12 @@ def execute(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
-    user: Annotated[str, typer.Option("--user", "-u", help="Another account, by sudo -n.")] = "",
-    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds it may take.")] = 600,
+    user: Annotated[
+        str, typer.Option("--user", "-u", metavar="USER", help="Another account, by sudo -n.")
+    ] = "",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Seconds it may take.")
+    ] = 600,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -57,7 +61,8 @@ def execute(
 def trust(
     name: Annotated[str, typer.Argument(metavar="HOST", help="Host, as the config names it.")],
     fingerprint: Annotated[
-        str, typer.Option("--fingerprint", help="Accept only this fingerprint; does not ask.")
+        str,
+        typer.Option("--fingerprint", metavar="SHA256", help="Accept only this fingerprint; does not ask."),
     ] = "",
     config: ConfigOption = None,
 ) -> None:

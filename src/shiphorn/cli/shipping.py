@@ -1,4 +1,4 @@
-"""deploy, rollback, stop, resume: the commands that change hosts."""
+"""deploy, rollback, converge, resume: the commands that change hosts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,18 @@ from shiphorn.errors import DeployFailed, Refused
 
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
-    from shiphorn.model.deploy import Deploy, Order, Wish
+    from shiphorn.model.deploy import Deploy, Order
     from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
+ForceOption = Annotated[
+    str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
+]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Fail at once when another deploy is at work there.")
+]
 MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
 
 
@@ -46,6 +52,8 @@ def deploy(
     role: RoleOption = None,
     hosts: HostsOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")] = False,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     mute: MuteOption = False,
     as_json: JsonOption = False,
@@ -58,14 +66,20 @@ def deploy(
     loaded = terminal.config(config)
     app, ref, environment = parse_words(words, loaded.app)
     order = Order(
-        app, environment, ref=ref, selection=terminal.selection(region, zone, role, hosts), actor=actor()
+        app,
+        environment,
+        ref=ref,
+        selection=terminal.selection(region, zone, role, hosts),
+        actor=actor(),
+        forced=force,
     )
     if plan:
         terminal.run(_plan(loaded, order, as_json=as_json))
         return
     what = f"Deploy {app}@{ref or loaded.branch} to {environment}"
     _ask(f"{what} ({order.selection})?" if not order.selection.everything else f"{what}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=mute, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=mute, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
 def rollback(
@@ -77,6 +91,8 @@ def rollback(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -96,9 +112,11 @@ def rollback(
         to,
         terminal.selection(region, zone, role, hosts),
         actor(),
+        forced=force,
     )
     _ask(f"Roll {loaded.app} in {environment} back to {to or 'the release before'}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=True, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
 def converge(
@@ -123,37 +141,6 @@ def converge(
         if every is None:
             raise SystemExit(0 if well else DeployFailed.exit_status)
         time.sleep(every)
-
-
-def stop(
-    deploy_id: IdArgument,
-    leave: Annotated[
-        bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
-    ] = False,
-) -> None:
-    """End a deploy, at whatever it is: hosts that have switched go back, the others are undone."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.LEAVE if leave else Wish.STOP)
-    typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
-
-
-def pause(deploy_id: IdArgument) -> None:
-    """Hold a deploy: hosts at work settle, no further one begins, until somebody says how to go on."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.PAUSE)
-    typer.echo(
-        f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}, or: horn stop {deploy_id}"
-    )
-
-
-def continue_(deploy_id: IdArgument) -> None:
-    """Let a paused deploy go on, also where it asks whether to."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.CONTINUE)
-    typer.echo(f"Deploy {deploy_id} goes on.")
 
 
 def resume(
@@ -202,7 +189,9 @@ async def _converge(
     return [await ship(config, order, mute=True, as_json=as_json) for order in orders]
 
 
-async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
+async def ship(
+    config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
+) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
@@ -213,7 +202,7 @@ async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> di
     with progress_to(None if as_json else terminal.console()) as tell:
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
-            ended = await _with_interrupts(shipping, shipping.record(config, order))
+            ended = await _with_interrupts(shipping, shipping.record(config, order, wait=wait))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:
         await horn
@@ -261,14 +250,6 @@ async def _sound() -> None:
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))
-
-
-def _ask_deploy(deploy_id: int, wish: Wish) -> None:
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
-
-    with open_store() as store:
-        ask(store, deploy_id, wish, actor())
 
 
 def _ask(question: str, *, yes: bool) -> None:

@@ -44,12 +44,22 @@ _TOLD = {
 }
 
 
-def table(*columns: str) -> Table:
-    """A table without lines."""
-    made = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
+def table(*columns: str, head: bool = True, gives_way: str = "") -> Table:
+    """A table without lines. Where room is short one column is folded: the last, unless another is named."""
+    made = Table(box=None, pad_edge=False, header_style="dim", show_edge=False, show_header=head)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column != (gives_way or columns[-1]))
     return made
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def visible(text: str) -> str:
+    """A text in one line: line breaks and control characters as escapes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def when(seconds: float | None) -> str:
@@ -68,11 +78,6 @@ def state(value: DeployState) -> str:
     return f"[{_STYLES[value]}]{value.replace('_', ' ')}[/]"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 host`, `6 hosts`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     """How a deploy ended: one line when all is well, causes and hosts when not."""
     seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
@@ -80,7 +85,7 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     if deploy.state == DeployState.SUCCEEDED:
         verb = _VERBS[order.kind]
         skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
-        hosts = count(len(runs), "host")
+        hosts = counted(len(runs), "host")
         console.print(
             f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] {_WHERE[order.kind]} "
             f"{escape(order.environment)}: {hosts} in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]"
@@ -120,7 +125,7 @@ def show_causes(console: Console, runs: Iterable[HostRun]) -> set[str]:
 def show_states(console: Console, runs: Iterable[HostRun]) -> None:
     """In what state the hosts are, in words."""
     for one, number in Counter(_TOLD[run.state] for run in runs).most_common():
-        console.print(f"  {count(number, 'host')}: {one}")
+        console.print(f"  {counted(number, 'host')}: {one}")
 
 
 def show_folds(console: Console, folds: Sequence[Fold], total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -9,7 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from shiphorn.cli.show import names, table
+from shiphorn.cli.show_locks import show_answers
 from shiphorn.deploy.plan import HostPreview, Plan
+from shiphorn.model.gates import Verdict
 from shiphorn.model.health import Check
 
 COMMITS_SHOWN = 20
@@ -23,6 +26,7 @@ def show(console: Console, plan: Plan) -> None:
         f"[dim]({escape(commit.author)})[/] to [bold]{escape(order.environment)}[/]. Nothing is changed."
     )
     _show_commits(console, plan)
+    _show_gates(console, plan)
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
     _show_waves(console, plan)
@@ -30,6 +34,8 @@ def show(console: Console, plan: Plan) -> None:
     _show_rollback(console, plan)
     for moment in ("stage", "flip", "watch", "finish", "rollback"):
         _show_scripts(console, moment, plan.hosts)
+    if any(one.verdict != Verdict.PASS for one in plan.gates):
+        console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
         console.print(f"[red]{len(bad)} of {len(plan.hosts)} hosts are not ready: this deploy would stop.[/]")
@@ -47,6 +53,11 @@ def _show_commits(console: Console, plan: Plan) -> None:
             )
         if len(commits) > COMMITS_SHOWN:
             console.print(f"  {sign} and {len(commits) - COMMITS_SHOWN} more")
+
+
+def _show_gates(console: Console, plan: Plan) -> None:
+    console.print("[bold]gates[/]")
+    show_answers(console, plan.gates, time.time())
 
 
 def _show_build(console: Console, plan: Plan) -> None:

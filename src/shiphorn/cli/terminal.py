@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -21,22 +21,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOT_SHOWN = frozenset({"config_text"})
+"""Fields that JSON leaves out: a config may list thousands of hosts, for each of twenty deploys."""
+
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Config file; deploy.yml here or above if left out.")
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Config file; deploy.yml here or above if left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RegionOption = Annotated[
-    list[str] | None, typer.Option("--region", "-r", help="Only this region; may be repeated.")
+    list[str] | None,
+    typer.Option("--region", "-r", metavar="REGION", help="Only this region; may be repeated."),
 ]
 ZoneOption = Annotated[
-    list[str] | None, typer.Option("--zone", "-z", help="Only this zone; may be repeated.")
+    list[str] | None, typer.Option("--zone", "-z", metavar="ZONE", help="Only this zone; may be repeated.")
 ]
 RoleOption = Annotated[
-    list[str] | None, typer.Option("--role", help="Only hosts with this role; may be repeated.")
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", help="Only hosts with this role; may be repeated."),
 ]
 HostsOption = Annotated[
     list[str] | None,
-    typer.Option("--hosts", help="Only hosts whose names match this pattern; may be repeated."),
+    typer.Option(
+        "--hosts", metavar="GLOB", help="Only hosts whose names match this pattern; may be repeated."
+    ),
 ]
 
 
@@ -95,13 +103,23 @@ def failing_well(call: Callable[[], T]) -> T:
     try:
         return call()
     except ShiphornError as error:
-        print_error(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_status) from None
+        expected = error
+    except OSError as error:
+        # Of a file of this machine: the state, the cache, what an option names.
+        if error.filename is None:
+            raise
+        expected = ConfigError(
+            "SH160",
+            f"{error.filename} cannot be used: {error.strerror}.",
+            hint="Look at its folder, its owner and the disk.",
+        )
+    print_error(expected, as_json="--json" in sys.argv)
+    raise SystemExit(expected.exit_status)
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {one.name: getattr(value, one.name) for one in fields(value) if one.name not in _NOT_SHOWN}
     if isinstance(value, (frozenset, set)):
         return sorted(value)
     return str(value)

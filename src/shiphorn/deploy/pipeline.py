@@ -78,6 +78,10 @@ class Pipeline:
         reach("start")
         return await self._engine.start(record.order.kind, record.run, record.run)
 
+    def take_at_once(self, record: Deploy) -> None:
+        """Take the environment for a deploy that was recorded, or end it. Raises Refused SH501, SH502."""
+        lock.take_at_once(self._world.store, record, self._lives)
+
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
@@ -155,5 +159,11 @@ class Pipeline:
         return await conduct.end(run, close.deploy, error)
 
     async def _lock(self, deployment: Deployment) -> str:
-        # Claimed, so that a holder that was only out of reach does not go on once it is abandoned.
-        return await lock.take(deployment, lambda executor: not self._engine.executor.claim(executor))
+        return await lock.take(deployment, self._lives)
+
+    def _lives(self, executor: str) -> bool:
+        """Whether an executor still runs. If not it is claimed: should it only have been out of reach,
+        it does not go on once its deploy is abandoned.
+        """
+        this = self._engine.executor
+        return executor == this.id or not this.claim(executor)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import build, discover, looks, probe, resolve, rollback
+from shiphorn.deploy import build, discover, gates, looks, probe, resolve, rollback
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, Order, Problem
+from shiphorn.model.gates import Answer, Question
 from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Limits, Moment
@@ -54,7 +55,8 @@ class Plan:
 
     `live_sha` is what the hosts run now, "" when they run nothing known. `artifact` is None when
     the commit has still to be built. `limits` say how many hosts may fail, and what happens then;
-    `staying` are the commands whose effects a rollback does not take back.
+    `staying` are the commands whose effects a rollback does not take back. `gates` is what each gate
+    says now.
     """
 
     order: Order
@@ -67,6 +69,7 @@ class Plan:
     hosts: Sequence[HostPreview]
     limits: Limits
     staying: tuple[str, ...]
+    gates: Sequence[Answer]
 
 
 async def make(world: World, config: Config, order: Order) -> Plan:
@@ -104,6 +107,7 @@ async def make(world: World, config: Config, order: Order) -> Plan:
         [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
         environment.limits,
         _staying(deployment),
+        await gates.ask_all(world, Question(order, commit.sha, live, time.time())),
     )
 
 

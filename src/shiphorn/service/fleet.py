@@ -14,6 +14,7 @@ from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import CommandOutput, Deploy, Kind, Observed, Order, Problem
+from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import Command, HostSettings, Login, SecretRef
 from shiphorn.model.target import Host, Selection
@@ -54,12 +55,13 @@ class HostStatus:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """What an environment runs: its hosts, its last deploy, and who holds it now."""
+    """What an environment runs: its hosts, its last deploy, who holds it now, and the locks on it."""
 
     environment: str
     hosts: Sequence[HostStatus]
     last: Deploy | None
     holder: Deploy | None
+    locks: Sequence[Lock] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ async def status(world: World, config: Config, environment: str, selection: Sele
         ],
         history[0] if history else None,
         world.store.deploys.get(holder) if holder is not None else None,
+        world.store.locks.in_force(time.time(), Scope(config.app, environment)),
     )
 
 

@@ -37,4 +37,6 @@ def standing_of(runs: str | None, intended: str, history: Sequence[Deploy]) -> S
 
 
 def _good(history: Sequence[Deploy]) -> list[Deploy]:
-    return [one for one in history if one.state == DeployState.SUCCEEDED]
+    """The last one first: deploys get their tokens in the order of their turns."""
+    good = [one for one in history if one.state == DeployState.SUCCEEDED]
+    return sorted(good, key=lambda one: one.token, reverse=True)

@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.hosts import HostRuns
+from shiphorn.store.locks import Locks
+from shiphorn.store.marks import Marks
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
@@ -27,6 +29,8 @@ class Store:
         self.hosts = HostRuns(database)
         self.health = HealthRecord(database)
         self.records = Records(database)
+        self.locks = Locks(database)
+        self.marks = Marks(database)
 
     @property
     def place(self) -> str:

@@ -163,6 +163,17 @@ locks = Table(
 """Locks of people, and of deploys that failed (`deploy_id`). An `app` or `environment` of "" means all.
 Rows stay when a lock is released: they are its history."""
 
+_persons_in_force = locks.c.released_at.is_(None) & locks.c.deploy_id.is_(None)
+Index(
+    "one_lock_of_a_person",
+    locks.c.app,
+    locks.c.environment,
+    unique=True,
+    sqlite_where=_persons_in_force,
+    postgresql_where=_persons_in_force,
+)
+"""Two people that lock the same at the same time: one of them is told of the other."""
+
 bad_marks = Table(
     "bad_marks",
     metadata,
@@ -175,6 +186,7 @@ bad_marks = Table(
     Column("marked_at", Float, nullable=False),
     Column("cleared_by", String, nullable=False),
     Column("cleared_at", Float),
+    Column("clear_reason", Text, nullable=False),
     Index("bad_marks_of_commit", "app", "sha"),
 )
 """Commits that are known to be bad: they are not deployed again unless somebody insists."""
