@@ -127,6 +127,32 @@ def test_errors_are_json_for_programs(tmp_path: Path) -> None:
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"HORN_DATABASE": "mysql://ada:correct-horse@db/shop"},
+            (
+                "SH150 HORN_DATABASE does not begin with postgresql://.\n"
+                "  Write HORN_DATABASE as postgresql://USER@HOST:PORT/NAME, or unset it to use SQLite.\n"
+            ),
+        ),
+        (
+            {"HORN_DATABASE": "postgresql://db/shop", "HORN_DATABASE_PATIENCE": "a while"},
+            'SH151 HORN_DATABASE_PATIENCE is "a while", not a number of seconds up to 3600.\n',
+        ),
+    ],
+)
+def test_a_wrong_choice_of_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], error: str
+) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = horn(tmp_path, "history")
+    assert (done.returncode, done.stderr) == (2, error)
+
+
 def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> None:
     assert " deploy [OPTIONS] [APP[@REF]] [to] ENV\n" in horn(tmp_path, "deploy", "--help").stdout
     shown = horn(tmp_path, "--help").stdout
