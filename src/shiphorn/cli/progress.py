@@ -132,17 +132,18 @@ class Progress:
             self._spinner,
             Text(f"{self._phase:<8}", style="bold"),
             Text(f"{seconds:5.1f} s", style="dim"),
-            Text(self._now(seconds), no_wrap=True, overflow="ellipsis"),
+            Text(f" {self._now(seconds)}", no_wrap=True, overflow="ellipsis"),
         )
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = "Rolling back" if event.what == "rollback" else "Deploying"
-        ref = f" {event.ref}" if event.ref else ""
-        self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] to [bold]{escape(event.environment)}[/]"
-            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
-        )
+        app, environment = escape(event.app), escape(event.environment)
+        ref = f" {escape(event.ref)}" if event.ref else ""
+        if event.what == "rollback":
+            doing = f"[bold]Rolling back {app}[/] in [bold]{environment}[/]" + (f" to{ref}" if ref else "")
+        else:
+            doing = f"[bold]Deploying {app}{ref}[/] to [bold]{environment}[/]"
+        self._console.print(f"{doing} [dim]#{event.deploy_id} by {escape(event.actor)}[/]")
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()
