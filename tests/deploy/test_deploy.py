@@ -41,6 +41,16 @@ async def test_what_was_built_once_is_not_built_again(site: Site) -> None:
     assert (site.host("web1.eu") / "current" / "built.txt").read_text() == "one"
 
 
+async def test_a_build_knows_nothing_that_its_artifact_is_not_known_by(site: Site) -> None:
+    site.config["commands"]["build"] = ["env | grep ^HORN_ | sort >seen; cat seen"]
+    sha = (await site.deploy("--json")).json["deploy"]["sha"]
+    seen = (site.host("web1.eu") / "current" / "seen").read_text().splitlines()
+    assert [line for line in seen if line.split("=")[0] != "HORN_ACTOR"] == [
+        "HORN_APP=sample",
+        f"HORN_REVISION={sha}",
+    ]
+
+
 async def test_a_failing_build_touches_no_host(site: Site) -> None:
     site.config["commands"]["build"] = ["echo no such compiler; exit 9"]
     done = await site.deploy()

@@ -45,15 +45,12 @@ def execute(
     if as_json:
         terminal.print_json([{"host": host.name, "result": one} for host, one in found])
     else:
-        from rich.markup import escape  # noqa: PLC0415
-
-        from shiphorn.cli.show import show_folds  # noqa: PLC0415
+        from shiphorn.cli.show import show_folds, show_problems  # noqa: PLC0415
         from shiphorn.service.folding import fold  # noqa: PLC0415
 
         console = terminal.console()
         show_folds(console, fold(printed), len(found))
-        for name, problem in problems:
-            console.print(f"[red]✗ {escape(name)}[/] {problem.code} {escape(problem.message)}")
+        show_problems(console, problems)
     if problems or any(one.exit_status != 0 for _, one in printed):
         raise SystemExit(1)
 

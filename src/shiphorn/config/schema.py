@@ -287,7 +287,7 @@ class Commands(Strict):
     """Commands by moment."""
 
     build: list[CommandEntry] = Field(
-        [], description="On the deployer, in the exported tree, before packing."
+        [], description="On the deployer, in the exported tree, before packing; without `env`."
     )
     stage: list[CommandEntry] = Field([], description="On hosts, in the new release, before the flip.")
     restart: list[CommandEntry] = Field([], description="On hosts, right after the flip.")
