@@ -96,7 +96,7 @@ async def test_the_watch_ends_as_soon_as_too_many_are_unhealthy(site: Site, web:
     assert done.json["deploy"]["code"] == "SH610"
     assert done.json["deploy"]["message"] == (
         "6 of 6 hosts went wrong after the switch, 0 may: "
-        f"6 hosts: http http://127.0.0.1:{web.port}/ answered 503, wanted 2xx."
+        f"6 hosts: http://127.0.0.1:{web.port}/ answered 503, wanted 2xx."
     )
     assert {host["state"] for host in done.json["hosts"]} == {"reverted"}
 
@@ -117,7 +117,7 @@ async def test_a_check_that_was_red_before_does_not_count(site: Site, web: Web) 
     assert done.status == 0, done.out
     assert note(site, 2) == "6 hosts healthy, 9 checks, 3 checks were red before"
     assert "was red before the deploy, and does not count: answered 500, wanted 2xx" in done.out
-    assert outcomes(site, 2) == {(f"http {url}", "fail", "red_before"), ("command true", "pass", "healthy")}
+    assert outcomes(site, 2) == {(url, "fail", "red_before"), ("command true", "pass", "healthy")}
 
 
 async def test_what_the_old_release_did_not_have_is_no_excuse(site: Site) -> None:
@@ -224,7 +224,7 @@ async def test_a_plan_tells_what_is_watched_and_looks_at_nothing(site: Site, web
     await site.deploy()
     watch(site, {"http": f"http://{{address}}:{web.port}/"}, {"command": "bin/check --all", "roles": ["db"]})
     done = await site.deploy("--plan")
-    assert f"http http://{{address}}:{web.port}/ from here, every 0.1 s; 2 in a row are healthy" in done.out
+    assert f"http://{{address}}:{web.port}/ from here, every 0.1 s; 2 in a row are healthy" in done.out
     assert "command bin/check --all on the host itself" in done.out
     assert "watch on web1.eu, web1.us, web1.ap: this text, to the letter" in done.out
     assert "COMMAND='bin/check --all'" in done.out

@@ -46,8 +46,17 @@ class Check:
 
     @property
     def name(self) -> str:
-        """`http http://192.0.2.10:8080/health`."""
-        return f"{self.kind} {self.what}"
+        """`http://192.0.2.10:8080/health`, `tcp 192.0.2.10:5432`, `unit sample.service`."""
+        return self._named(self.what)
+
+    @property
+    def group(self) -> str:
+        """The name without what is of one host: `http://{address}:8080/health`."""
+        return self._named(self.pattern)
+
+    def _named(self, what: str) -> str:
+        # A URL says itself what kind of check it is.
+        return what if self.kind == Kind.HTTP else f"{self.kind} {what}"
 
     @property
     def last_tries(self) -> int:
