@@ -100,10 +100,6 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
         hosts = counted(len(runs), "host")
         many = deploy.skew_ms is not None and len(runs) > 1
         skew = f", switched within {deploy.skew_ms:.1f} ms" if many else ""
-            f", switched within {deploy.skew_ms:.1f} ms"
-            if deploy.skew_ms is not None and len(runs) > 1
-            else ""
-        )
         say(
             console,
             f"[bold green]{_done(deploy)}[/]: {hosts} in {seconds:.1f} s{skew}"
