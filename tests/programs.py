@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +18,11 @@ def program(name: str, folders: str = "") -> str:
         leave = pytest.fail if os.environ.get("CI") else pytest.skip
         leave(f"{name} is not installed; scripts/debian_packages.txt has what the tests need")
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

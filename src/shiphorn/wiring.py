@@ -73,11 +73,14 @@ class Checkers:
 
 
 def home() -> Home:
-    """The folders by the XDG rules."""
+    """The folders by the XDG rules, made when they are missing: what is in them is this user's alone."""
     user = Path.home()
     state = Path(os.environ.get("XDG_STATE_HOME") or user / ".local" / "state")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or user / ".cache")
-    return Home(state / "shiphorn", cache / "shiphorn")
+    found = Home(state / "shiphorn", cache / "shiphorn")
+    for folder in (found.state, found.cache):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return found
 
 
 def open_database(name: str) -> Engine:

@@ -1,6 +1,7 @@
 """Whole deploys with their state in PostgreSQL."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -151,3 +152,17 @@ async def test_a_resumed_deploy_runs_in_the_process_that_resumed_it(site: Site) 
     assert site.pages() == ["one"] * 6
     site.touch_everywhere("others")
     assert [(await site.end(process)).status for process in running] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "point", ["start", "resolve:begin", "lock:done", "stage 0:recorded#2", "close:begin"]
+)
+async def test_a_deploy_that_crashed_anywhere_is_resumed(site: Site, point: str) -> None:
+    site.config["commands"]["stage"] = ['echo ran >>"$HOME/ran"']
+    site.env["HORN_CRASH_AT"] = point
+    assert (await site.deploy()).status == -signal.SIGKILL
+    del site.env["HORN_CRASH_AT"]
+    done = await site.horn("resume", "1")
+    assert done.status == 0, done.out + done.err
+    assert site.pages() == ["one"] * 6
+    assert {(site.fleet.home(name) / "ran").read_text() for name in site.names} == {"ran\n"}

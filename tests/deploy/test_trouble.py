@@ -98,6 +98,21 @@ async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number
     assert not (site.fleet.home("web1.eu") / "ran").exists()
 
 
+async def test_what_an_interrupted_command_printed_is_kept(site: Site) -> None:
+    site.config["commands"]["stage"] = ["echo all is well", f"echo still here; {WAIT}"]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    process.send_signal(signal.SIGINT)
+    await site.end(process)
+    printed = (await site.horn("logs", "1", "--json")).json["outputs"]
+    assert {(one["exit_status"], one["output"]) for one in printed} == {
+        (0, "all is well\n"),
+        (None, "still here\n"),
+    }
+    assert len(printed) == 12
+    assert "did not end" in (await site.horn("logs", "1")).out
+
+
 async def test_a_deploy_can_be_stopped_from_another_terminal(site: Site) -> None:
     site.config["commands"]["stage"] = [WAIT]
     process = await site.start("deploy", "production", "--yes")

@@ -98,7 +98,7 @@ async def test_the_watch_ends_as_soon_as_too_many_are_unhealthy(site: Site, web:
         "6 of 6 hosts went wrong after the switch, 0 may: "
         f"6 hosts: http http://127.0.0.1:{web.port}/ answered 503, wanted 2xx."
     )
-    assert {host["state"] for host in done.json["hosts"]} == {"broken"}
+    assert {host["state"] for host in done.json["hosts"]} == {"reverted"}
 
 
 async def test_some_hosts_may_be_unhealthy_if_the_config_says_so(site: Site) -> None:
@@ -125,7 +125,7 @@ async def test_what_the_old_release_did_not_have_is_no_excuse(site: Site) -> Non
     watch(site, {"command": "bin/check"})
     done = await site.deploy("--json")
     assert done.json["deploy"]["code"] == "SH610"
-    assert outcomes(site, 2) == {("command bin/check", "unclear", "unhealthy")}
+    assert ("command bin/check", "unclear", "unhealthy") in outcomes(site, 2)
 
 
 async def test_the_baseline_is_taken_of_the_old_release(site: Site) -> None:
@@ -148,12 +148,15 @@ async def test_a_check_that_turns_red_while_it_bakes_fails_the_deploy(site: Site
 
 async def test_what_cannot_be_told_is_neither_good_nor_bad(site: Site) -> None:
     watch(site, {"command": 'case "$HOME" in *web1.eu) echo warming up; exit 75;; esac'})
-    done = await site.deploy("--json")
-    assert done.json["deploy"]["code"] == "SH611"
-    assert done.json["deploy"]["message"].startswith(
-        "1 of 6 hosts are neither healthy nor unhealthy: web1.eu: "
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    paused = await site.paused()
+    assert paused["pause_reason"].startswith(
+        "SH611 1 of 6 hosts are neither healthy nor unhealthy: web1.eu: "
     )
-    assert {host["state"] for host in done.json["hosts"]} <= {"restarted", "done"}
+    assert (await site.horn("continue", "1")).status == 0
+    done = await site.end(deploying)
+    assert done.json["deploy"]["state"] == "succeeded"
+    assert {host["state"] for host in done.json["hosts"]} == {"done"}
 
 
 async def test_hosts_look_themselves_when_they_are_told_to(site: Site, web: Web) -> None:
@@ -263,17 +266,13 @@ async def test_hosts_that_were_switched_back_are_watched_on_what_they_run_then(
     assert (await site.deploy()).status == 0
     site.commit("two")
     assert (await site.deploy("--json")).json["deploy"]["code"] == "SH610"
+    assert note(site, 2) == "6 hosts healthy again"
     async with opened(site, monkeypatch, 2) as deployment:
-        reverted(deployment)
+        for name in site.names:
+            (site.host(name) / "current" / "index.txt").write_text("spoilt")
         assert (await watch_phase.after_rollback(deployment)).startswith(
             "6 of 6 hosts are still unhealthy: 6 hosts: command grep -q one index.txt ended with status 1"
         )
-        for name in site.names:
-            current = site.host(name) / "current"
-            previous = min((site.host(name) / "releases").iterdir())
-            current.unlink()
-            current.symlink_to(previous)
-        assert await watch_phase.after_rollback(deployment) == "6 hosts healthy again"
     assert ("command grep -q one index.txt", "pass", "unhealthy") in outcomes(site, 2)
 
 
@@ -335,7 +334,8 @@ async def test_what_went_wrong_before_is_for_others_to_judge(
 ) -> None:
     watch(site, {"command": "true"})
     site.config["commands"]["restart"] = ['case "$HOME" in *web2.us) exit 1;; esac']
+    site.config["environments"]["production"]["max_failures"] = 1
     done = await site.deploy("--json")
     assert done.err == ""
-    assert done.json["deploy"]["code"] != "SH610"
+    assert done.json["deploy"]["code"] == "SH604"
     assert note(site) == "5 hosts healthy, 5 checks"

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 _FILES = {
     "app.py": "app.py",
@@ -58,6 +58,9 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
         for host in region["hosts"]:
             ports[host["name"]] = _free_port()
             host["env"] = {"PORT": str(ports[host["name"]])}
+            host["watch"] = [
+                {"http": f"http://{{address}}:{ports[host['name']]}/", "body": "<h1>", "interval": "500ms"}
+            ]
     currencies = {"eu": "EUR", "us": "USD", "ap": "JPY"}
     for name, region in regions.items():
         region["env"] = {"CURRENCY": currencies.get(name, "EUR")}
@@ -76,14 +79,11 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
         "env": {"APP_ENV": "{environment}", "REGION": "{region}"},
         "environments": {"production": {"regions": regions}},
     }
-    yaml = YAML()
-    yaml.default_flow_style = None
-    yaml.width = 110
     with (directory / "deploy.yml").open("w") as file:
         file.write(
             "# The demo's config. See where a value comes from: horn config explain production web1.eu\n"
         )
-        yaml.dump(config, file)
+        yaml.safe_dump(config, file, sort_keys=False, default_flow_style=None, width=110)
     return ports
 
 

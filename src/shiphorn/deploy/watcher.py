@@ -81,9 +81,11 @@ class Watcher:
 
     async def _host(self, watched: Sequence[Watched]) -> None:
         while going := [one for one in watched if self._goes_on(one)]:
-            await asyncio.sleep(max(0.0, min(one.due for one in going) - time.time()))
+            first = min(one.due for one in going)
+            await asyncio.sleep(max(0.0, first - time.time()))
             async with self._gate:
-                began = time.time()
+                # A timer of uvloop may be up to a millisecond early.
+                began = max(first, time.time())
                 due = [one for one in going if one.due <= began]
                 found = await looks.all_of(
                     self._deployment, due[0].target, [one.check for one in due], self._runs(due[0].target)

@@ -143,13 +143,12 @@ class Engine:
         finally:
             reach(f"{name}:recorded")
 
-    async def recover(self, workflow_id: str) -> Handle:
+    async def recover(self, workflow_id: str) -> None:
         """Go on with a workflow, and with those whose ids begin with `WORKFLOW_ID-`, that a process left.
 
-        The executor that it belongs to must have been claimed.
+        The executor that it belongs to must have been claimed. Nothing happens when it never began.
         """
         await asyncio.to_thread(self._take_up, workflow_id)
-        return await DBOS.retrieve_workflow_async(workflow_id)
 
     def _take_up(self, workflow_id: str) -> None:
         # DBOS's own recovery puts workflows into a queue that every process on the database serves: they
