@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 
+from shiphorn.model.health import Check, Kind
 from shiphorn.model.release import Packing
 from shiphorn.model.settings import Command
 from shiphorn.ports import Script
-from shiphorn.remote import scripts
+from shiphorn.remote import checks, scripts
 from shiphorn.remote.driver import bootstrap
 
 PLAN = scripts.HostPlan(
@@ -28,6 +29,13 @@ PLAN = scripts.HostPlan(
     deployer="deploy 812 by ada",
 )
 COMMANDS = [Command("bin/migrate --all"), Command('echo "it\'s"', user="www-data", repeatable=True)]
+CHECKS = [
+    Check(Kind.HTTP, "http://x/it's?a=$b", "", body="ok", headers={"Host": "it's", "X": "$y"}),
+    Check(Kind.TCP, "[2001:db8::1]:5432", ""),
+    Check(Kind.COMMAND, 'bin/check "it\'s"', ""),
+    Check(Kind.UNIT, "it's@$x.service", ""),
+    Check(Kind.PROCESS, "shared/it's.pid", ""),
+]
 # SC2034: a value set ahead is not used by every script. SC2154: the nonce comes from the driver, and
 # names set by eval. SC2015: `a && b || die` is meant to die of either. SC2016, SC2088 to SC2090: the
 # sample values hold `$`, `~` and quotes on purpose. SC2086: fields come apart at newlines only.
@@ -48,6 +56,12 @@ def rendered() -> dict[str, Script]:
         "execute": scripts.execute(
             "uptime", "/srv/app", in_current=True, env={}, secrets={}, timeout_seconds=60, user=""
         ),
+        "check": checks.look(PLAN, CHECKS),
+        **{
+            f"check_{check.kind}": Script(checks.command_of(check))
+            for check in CHECKS
+            if check.kind not in (Kind.COMMAND, Kind.PROCESS)
+        },
         "bootstrap": Script(bootstrap("3fa9c1")),
         "supervisor": Script(
             scripts.prepare(PLAN, packing, []).text.split("SUPERVISOR='")[1].split("\n'")[0]

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shiphorn.model.gates import Answer, Question
+from shiphorn.model.health import Check, Tried
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
@@ -162,6 +164,27 @@ class ArtifactCache(Protocol):
 
     async def packing(self, artifact: Artifact, encoding: str) -> Packing:
         """The artifact compressed as `zstd` or `gzip`, made when first asked for."""
+
+
+class Checker(Protocol):
+    """Looks at the health of hosts from the deployer, for checks of one kind."""
+
+    async def attempt(self, check: Check) -> Tried:
+        """Try once, within the check's timeout. What goes wrong is the answer, nothing is raised."""
+
+    async def close(self) -> None:
+        """Let go of what is kept between tries."""
+
+
+class Gate(Protocol):
+    """Something that has a say in whether an order may be carried out."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by, in a word or two."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Its answer, now; asked again while it is to wait. Whatever it raises counts as a refusal."""
 
 
 class EventSink(Protocol):

@@ -9,6 +9,7 @@ from shiphorn.config.load import Config, find, load, load_text
 from shiphorn.config.schema import json_schema
 from shiphorn.config.starter import detect, write_starter
 from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.health import Check, Kind
 from shiphorn.model.settings import Command, Limits, Moment, SecretRef
 from shiphorn.model.target import Host
 
@@ -293,3 +294,113 @@ def test_the_schema_takes_the_short_forms() -> None:
     assert [form.get("type") for form in forms["HostEntry"]["anyOf"]] == ["string", "object"]
     assert [form.get("type") for form in forms["CommandEntry"]["anyOf"]] == ["string", "object"]
     assert [form.get("type") for form in forms["WavesEntry"]["anyOf"]] == ["array", "object"]
+
+
+WATCH = """\
+app: sample
+repo: .
+deploy_to: /srv/sample
+watch:
+  - {http: "http://{address}:8080/health", status: 200, body: "{ok}", within: 2s, from: host,
+     headers: {Host: "{region}.example.com"}}
+  - {tcp: "{address}:5432", interval: 500ms, successes: 3, failures: 0, timeout: 1s}
+  - {command: 'test "${REGION}" = eu', roles: [web]}
+environments:
+  staging:
+    watch: [{unit: "sample-{environment}.service"}, {process: shared/run/app.pid}]
+    hosts: [a]
+  production:
+    regions:
+      eu:
+        hosts:
+          - {name: web1, address: 192.0.2.10, roles: [web]}
+          - {name: db1, address: "2001:db8::1"}
+"""
+
+
+def test_checks_are_filled_for_each_host_and_are_those_of_its_roles(tmp_path: Path) -> None:
+    config = load_text(WATCH, tmp_path / "deploy.yml")
+    web, database = config.environment("production").regions[0].hosts
+    assert config.checks("production", web) == (
+        Check(
+            Kind.HTTP,
+            "http://192.0.2.10:8080/health",
+            "http://{address}:8080/health",
+            status="200",
+            body="{ok}",
+            within_seconds=2.0,
+            on_host=True,
+            headers={"Host": "eu.example.com"},
+        ),
+        Check(
+            Kind.TCP,
+            "192.0.2.10:5432",
+            "{address}:5432",
+            position=1,
+            interval_seconds=0.5,
+            successes=3,
+            failures=0,
+            timeout_seconds=1.0,
+        ),
+        Check(
+            Kind.COMMAND,
+            'test "${REGION}" = eu',
+            'test "${REGION}" = eu',
+            position=2,
+            roles=("web",),
+            on_host=True,
+        ),
+    )
+    assert [check.what for check in config.checks("production", database)] == [
+        "http://[2001:db8::1]:8080/health",
+        "[2001:db8::1]:5432",
+    ]
+
+
+def test_a_later_layer_replaces_what_is_watched(tmp_path: Path) -> None:
+    config = load_text(WATCH, tmp_path / "deploy.yml")
+    (host,) = config.environment("staging").regions[0].hosts
+    assert [check.name for check in config.checks("staging", host)] == [
+        "unit sample-staging.service",
+        "process shared/run/app.pid",
+    ]
+    (row,) = config.explain("staging", host, "watch")
+    assert (row.value, row.where) == (
+        [{"unit": "sample-staging.service"}, {"process": "shared/run/app.pid"}],
+        "deploy.yml:11",
+    )
+
+
+def test_wrong_checks_are_told_by_their_lines(tmp_path: Path) -> None:
+    text = """\
+app: sample
+repo: .
+deploy_to: /srv/sample
+watch:
+  - {http: "ftp://x", unit: x}
+  - {http: "http://{adress}/"}
+  - {tcp: 5432}
+  - {tcp: localhost}
+  - {unit: x, status: 200, from: host}
+  - {http: "http://x/", status: 6xx, frm: host}
+  - {process: ../app.pid}
+  - {}
+environments: {production: {hosts: [a]}}
+"""
+    assert problems(text, tmp_path) == [
+        "deploy.yml:5 watch[0].http: it has to be a URL such as http://{address}:8080/health",
+        (
+            "deploy.yml:6 watch[1].http: there is no placeholder {adress}; there are app, environment, "
+            "region, zone, host, address (write {{adress}} to mean it literally)"
+        ),
+        "deploy.yml:7 watch[2].tcp: it has to be a text; what looks like something else goes into quotes",
+        ('deploy.yml:8 watch[3].tcp: it has to be an address and a port, such as "{address}:5432"'),
+        "deploy.yml:9 watch[4]: a check of kind unit has no from and no status",
+        "deploy.yml:10 watch[5].status: it has to be a status such as 200, or a class of them such as 2xx",
+        "deploy.yml:10 watch[5].frm: there is no such key; did you mean from?",
+        (
+            "deploy.yml:11 watch[6].process: it has to be a path in deploy_to, an absolute one, "
+            "or one below ~/, without .."
+        ),
+        "deploy.yml:12 watch[7]: it needs exactly one of http, tcp, command, unit, process",
+    ]

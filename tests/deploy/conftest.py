@@ -156,6 +156,14 @@ class Site(Project):
             for name in self.names
         }
 
+    async def paused(self) -> dict[str, Any]:
+        """Wait until the last deploy is paused: how it stands."""
+        async with asyncio.timeout(60):
+            while True:
+                for deploy in (await self.horn("history", "--json")).json[:1]:
+                    if deploy["state"] == "paused":
+                        return dict(deploy)
+
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGKILL)
         await process.wait()

@@ -93,7 +93,7 @@ async def test_fewer_hosts_are_enough_when_the_config_says_so(site: Site) -> Non
     done = await site.deploy()
     assert done.status == 0
     assert site.pages() == ["one", "one", "one", "", "one", "one"]
-    assert "1 of 6 hosts are behind" in done.out
+    assert "1 of 6 hosts are not as they should be" in done.out
 
 
 async def test_a_once_command_runs_on_one_host_and_its_failure_fails_all(site: Site) -> None:
@@ -158,7 +158,9 @@ async def test_a_plan_changes_nothing_and_shows_what_would_run(site: Site) -> No
     assert _tree(site.folder / "fleet") == before
     assert "two (Ada) to production. Nothing is changed." in done.out
     assert "COMMAND='bin/migrate --all'" in done.out
-    assert done.out.count("this text, to the letter") == 3
+    assert done.out.count("this text, to the letter") == 4
+    assert "wave 1: 6 web1.eu, web2.eu, web1.us, web2.us, web1.ap, web2.ap" in done.out
+    assert "not taken back: $ bin/migrate --all" in done.out
     as_json = (await site.deploy("--plan", "--json")).json
     assert [commit["subject"] for commit in as_json["commits"]] == ["two"]
     assert {host["facts"]["live_release"] for host in as_json["hosts"]} == {

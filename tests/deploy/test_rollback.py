@@ -22,7 +22,7 @@ async def test_a_failing_restart_takes_every_host_back_and_restarts_what_ran_bef
     assert done.status == 6
     assert site.pages() == ["one"] * 6
     assert "1 of 6 hosts went wrong after the flip" in done.out
-    assert "Deploy 2 rolled_back" in done.out
+    assert "Deploy 2 rolled back" in done.out
     assert "6 hosts: run what they ran before, switched back" in done.out
     old, new = sorted(path.name for path in (site.host("web1.eu") / "releases").iterdir())
     assert (site.fleet.home("web1.eu") / "restarts").read_text() == f"{new}\n{old}\n"
@@ -74,7 +74,7 @@ async def test_a_tolerated_failure_after_the_flip_leaves_that_host_behind(site: 
     site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
     done = await site.deploy()
     assert done.status == 0
-    assert "1 of 6 hosts are behind" in done.out
+    assert "1 of 6 hosts are not as they should be" in done.out
     assert site.pages() == ["one"] * 6
 
 
@@ -82,7 +82,7 @@ async def test_a_person_decides_between_waves(site: Site) -> None:
     site.config["environments"]["production"]["waves"] = {"sizes": [2], "pause": True}
     deploying = await site.start("deploy", "production", "--yes")
     await site.until(lambda: sorted(site.pages()) == [""] * 4 + ["one"] * 2)
-    await paused(site)
+    await site.paused()
     assert (await site.horn("continue", "1")).status == 0
     done = await site.end(deploying)
     assert done.status == 0
@@ -94,7 +94,7 @@ async def test_a_person_decides_between_waves(site: Site) -> None:
 async def test_a_person_takes_a_paused_deploy_back(site: Site) -> None:
     site.config["environments"]["production"]["waves"] = {"sizes": [2], "pause": True}
     deploying = await site.start("deploy", "production", "--yes", "--json")
-    await paused(site)
+    await site.paused()
     assert (await site.horn("stop", "1")).status == 0
     done = await site.end(deploying)
     assert done.json["deploy"]["state"] == "stopped"
@@ -105,7 +105,7 @@ async def test_a_person_takes_a_paused_deploy_back(site: Site) -> None:
 async def test_a_person_may_leave_hosts_as_they_are(site: Site) -> None:
     site.config["environments"]["production"]["waves"] = {"sizes": [2], "pause": True}
     deploying = await site.start("deploy", "production", "--yes", "--json")
-    await paused(site)
+    await site.paused()
     assert (await site.horn("stop", "1", "--leave")).status == 0
     done = await site.end(deploying)
     assert done.json["deploy"]["state"] == "stopped"
@@ -133,7 +133,7 @@ async def test_a_pause_waits_for_hosts_at_work_and_begins_on_no_other(site: Site
     assert (await site.horn("pause", "1")).status == 0
     await asyncio.sleep(1)  # the wish is read each half second
     site.touch_everywhere("go")
-    await paused(site)
+    await site.paused()
     assert sum(path.exists() for path in first) < 6
     assert (await site.horn("continue", "1")).status == 0
     assert (await site.end(deploying)).status == 0
@@ -176,7 +176,7 @@ async def test_a_host_that_cannot_be_switched_back_is_named(site: Site) -> None:
     site.commit("two")
     site.config["environments"]["production"]["waves"] = {"by": "region", "pause": True}
     deploying = await site.start("deploy", "production", "--yes", "--json")
-    await paused(site)
+    await site.paused()
     site.fleet.faults["web2.eu"] = Fault(refuse=True)
     site.fleet.drop("web2.eu")
     assert (await site.horn("stop", "2")).status == 0
@@ -197,10 +197,3 @@ async def test_what_failed_makes_room_before_what_was_good(site: Site) -> None:
     site.commit("good")
     good.append((await site.deploy("--json")).json["deploy"]["release"])
     assert site.releases() == {tuple(good)}
-
-
-async def paused(site: Site) -> None:
-    """Wait until a deploy is paused."""
-    async with asyncio.timeout(60):
-        while [one["state"] for one in (await site.horn("history", "--json")).json[:1]] != ["paused"]:
-            pass

@@ -71,8 +71,8 @@ async def test_every_step_of_a_deploy_has_its_points(tmp_path: Path) -> None:
     }
     project.env["HORN_CRASH_LIST"] = str(tmp_path / "points")
     assert (await project.deploy()).status == 6
-    assert (tmp_path / "points").read_text().split("\n") == [
+    assert (tmp_path / "points").read_text().splitlines() == ["start"] + [
         f"{step}:{moment}"
         for step in ("resolve", "gates", "lock", "discover", "build", "remedy", "undo 0", "close")
         for moment in ("begin", "done", "recorded")
-    ] + [""]
+    ]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
 from shiphorn.model.events import Asked, Flipped
+from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.target import Host, Selection
 from shiphorn.store import schema
 from shiphorn.store.sqlite import open_sqlite
@@ -23,19 +24,11 @@ from shiphorn.store.tables import metadata
 ORDER = Order("shop", "production", Kind.DEPLOY, "main", Selection(regions=("eu",)), "ada", "friday")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db")
-    yield opened
-    opened.close()
-
-
 def opened(store: Store, executor: str = "one", now: float = 1000.0) -> int:
     return store.deploys.open(ORDER, ("deploy.yml", "app: shop"), executor, now).id
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    database = open_sqlite(tmp_path / "state.db")
+def test_the_migrations_make_the_tables_that_the_code_uses(database: Engine) -> None:
     schema.migrate(database)
     with database.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -45,7 +38,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
 
 
 def test_only_its_owner_can_read_the_database(tmp_path: Path) -> None:
-    Store(tmp_path / "state.db").close()
+    Store(open_sqlite(tmp_path / "state.db")).close()
     assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
 
 
@@ -145,3 +138,16 @@ def test_outputs_are_whole_and_the_last_word_wins(store: Store) -> None:
         ("web1", CommandOutput(Phase.STAGE, "migrate", 0, long, 0.2)),
     ]
     assert len(store.records.outputs(number, "web1")) == 1
+
+
+def test_health_is_kept_by_check_and_the_last_word_wins(store: Store) -> None:
+    deploy = opened(store)
+    first = Health("web1", 0, "tcp x:1", Verdict.PASS, message="connected", mark="3", seen_at=5.0)
+    second = Health("web1", 1, "command bin/check", Verdict.FAIL, seen_at=5.0)
+    other = Health("web2", 0, "tcp y:1", seen_at=5.0)
+    store.health.save(deploy, [other, first, second])
+    later = replace(first, outcome=Outcome.UNHEALTHY, failures=3, message="refused", seen_at=9.0)
+    store.health.save(deploy, [later])
+    store.health.save(deploy, [])
+    assert store.health.of_deploy(deploy) == [later, second, other]
+    assert store.health.of_deploy(deploy, "web2") == [other]

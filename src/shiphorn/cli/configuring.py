@@ -38,7 +38,14 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         terminal.print_json(
             {
-                name: [{"host": one.host, "settings": one.settings} for one in all_]
+                name: [
+                    {
+                        "host": one.host,
+                        "settings": one.settings,
+                        "checks": loaded.checks(name, one.host),
+                    }
+                    for one in all_
+                ]
                 for name, all_ in found.items()
             }
         )
@@ -55,7 +62,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         f"branch {escape(loaded.branch)}"
     )
     for name, members in found.items():
-        show_members(console, loaded.environment(name), members)
+        show_members(console, loaded, name, members)
 
 
 def explain(

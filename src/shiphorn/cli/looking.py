@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -261,22 +262,30 @@ def show_status(now: EnvironmentStatus) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import names, state, table, when  # noqa: PLC0415
+    from shiphorn.cli.show_locks import show_in_force  # noqa: PLC0415
+    from shiphorn.service.intent import Standing  # noqa: PLC0415
 
     console = terminal.console()
     seen = [one.seen for one in now.hosts if one.seen is not None]
     most = Counter((one.release, one.sha) for one in seen).most_common(1)
     console.print(f"[bold]{escape(now.environment)}[/]")
     shown = table("region", "runs", "commit", "hosts", "")
-    groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str, str, str], list[str]] = defaultdict(list)
     for one in now.hosts:
         if one.seen is not None:
-            groups[one.host.region, one.seen.release, one.seen.sha].append(one.host.name)
-    for (region, release, sha), hosts in groups.items():
-        differs = bool(most) and (release, sha) != most[0][0]
-        mark = f"[yellow]differs: {escape(names(hosts))}[/]" if differs else ""
+            runs = (one.host.region, one.seen.release, one.seen.sha, one.standing, one.intended)
+            groups[runs].append(one.host.name)
+    for (region, release, sha, standing, intended), hosts in groups.items():
+        mark = ""
+        if standing in (Standing.BEHIND, Standing.DRIFTED):
+            mark = f"[yellow]{standing}, should run {intended}: {escape(names(hosts))}[/]"
+        elif most and (release, sha) != most[0][0]:
+            mark = f"[yellow]differs: {escape(names(hosts))}[/]"
         shown.add_row(region, release or "nothing", sha[:8], str(len(hosts)), mark)
     console.print(shown)
     _show_problems(now)
+    if any(one.standing in (Standing.BEHIND, Standing.DRIFTED) for one in now.hosts):
+        console.print(f"[cyan]Bring them to what they should run: horn converge {escape(now.environment)}[/]")
     if now.last is not None:
         last = now.last
         what = " ".join(filter(None, (last.order.kind, last.order.ref, last.sha[:8])))
@@ -284,6 +293,7 @@ def show_status(now: EnvironmentStatus) -> None:
             f"[dim]last: #{last.id} {escape(what)} "
             f"by {escape(last.order.actor)}, {when(last.started_at)}[/] {state(last.state)}"
         )
+    show_in_force(console, now.locks, time.time())
     if now.holder is not None:
         console.print(f"[yellow]locked by #{now.holder.id} of {escape(now.holder.order.actor)}[/]")
 

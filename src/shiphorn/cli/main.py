@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, looking, running, shipping, trying
+from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, trying
 from shiphorn.cli.help import Command, Group
 from shiphorn.cli.terminal import failing_well
 
@@ -49,12 +49,14 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Ship": (
         shipping.deploy,
         shipping.rollback,
+        shipping.converge,
         shipping.pause,
         shipping.continue_,
         shipping.stop,
         shipping.resume,
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
+    "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
     "Set up": (configuring.init, looking.doctor),
     "Try": (trying.demo, trying.sound),
 }

@@ -16,20 +16,29 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.model.deploy import HostState, Phase, Wish
+from shiphorn.cli.show import count
+from shiphorn.deploy.gates import in_words
+from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
     Continued,
     DeployStarted,
     Event,
+    GatesAnswered,
+    GatesOverridden,
+    HealthChanged,
     HostChanged,
     Paused,
     PhaseFinished,
     PhaseStarted,
+    Queued,
     RollbackStarted,
+    WatchProgress,
     WaveStarted,
 )
+from shiphorn.model.gates import Verdict
+from shiphorn.model.health import Outcome
 
 SLOW_AFTER_SECONDS = 2.0
 SLOW_NAMED = 4
@@ -41,6 +50,12 @@ _PASSED = {
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
     Phase.ROLLBACK: {HostState.REVERTED},
+}
+_VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
+_TOLD = {
+    Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
+    Outcome.INCONCLUSIVE: ("[yellow]![/]", "is neither healthy nor unhealthy"),
+    Outcome.RED_BEFORE: ("[yellow]![/]", "was red before the deploy, and does not count"),
 }
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
@@ -75,8 +90,10 @@ class Progress:
         self._waiting: dict[str, None] = {}
         self._known: dict[str, None] = {}
         self._detail = ""
+        self._watch: WatchProgress | None = None
         self._errors = 0
         self._pause = ""
+        self._unwell = 0
         self._spinner = Spinner("dots")
 
     def take(self, event: Event) -> None:
@@ -88,25 +105,39 @@ class Progress:
                 self._phase, self._began, self._hosts = event.phase, event.at, event.hosts
                 self._passed.clear()
                 self._detail = ""
+                self._watch = None
                 self._waiting = dict(self._known)
             case PhaseFinished():
                 self._phase_ended(event)
             case HostChanged():
                 self._host(event)
+            case WatchProgress():
+                self._watch = event
+            case HealthChanged():
+                self._health(event)
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
-                hosts = _count(sum(event.hosts.values()), "host")
+                hosts = count(sum(event.hosts.values()), "host")
                 self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
-                self._console.print(f"[bold]Switching {_count(event.hosts, 'host')} back[/]")
+                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
             case _:
                 self._people(event)
 
     def _people(self, event: Event) -> None:
-        """What people asked, and are asked."""
+        """What people asked, and are asked; and whom the deploy waits for."""
         match event:
+            case Queued():
+                self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
+            case GatesAnswered():
+                self._gates(event)
+            case GatesOverridden():
+                self._console.print(
+                    f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "
+                    f"would not let it through: {escape(event.reason)}"
+                )
             case Asked() if event.wish in _ASKED:
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
             case Paused():
@@ -137,13 +168,13 @@ class Progress:
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        app, environment = escape(event.app), escape(event.environment)
-        ref = f" {escape(event.ref)}" if event.ref else ""
-        if event.what == "rollback":
-            doing = f"[bold]Rolling back {app}[/] in [bold]{environment}[/]" + (f" to{ref}" if ref else "")
-        else:
-            doing = f"[bold]Deploying {app}{ref}[/] to [bold]{environment}[/]"
-        self._console.print(f"{doing} [dim]#{event.deploy_id} by {escape(event.actor)}[/]")
+        verb = _VERBS[Kind(event.what)]
+        ref = f" {event.ref}" if event.ref else ""
+        where = "to" if event.what == Kind.DEPLOY else "in"
+        self._console.print(
+            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] {where} [bold]{escape(event.environment)}[/]"
+            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
+        )
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()
@@ -151,6 +182,12 @@ class Progress:
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
+
+    def _gates(self, event: GatesAnswered) -> None:
+        for one in event.answers:
+            if one.verdict == Verdict.WAIT:
+                told = escape(in_words(one, event.at))
+                self._console.print(f"[yellow]…[/] waits for the gate {escape(one.gate)}: {told}")
 
     def _host(self, event: HostChanged) -> None:
         self._known[event.host] = None
@@ -166,7 +203,29 @@ class Progress:
             self._passed[event.region] += 1
             self._waiting.pop(event.host, None)
 
+    def _health(self, event: HealthChanged) -> None:
+        """A line for what is not well; a host that the deploy gives up is told by its own change."""
+        told = _TOLD.get(Outcome(event.outcome))
+        if told is None or (event.outcome == Outcome.UNHEALTHY and self._phase == Phase.WATCH):
+            return
+        self._unwell += 1
+        if self._unwell <= ERRORS_SHOWN:
+            mark, words = told
+            self._console.print(
+                f"{mark} {escape(event.host)} {escape(event.check)} {words}: {escape(event.message)}"
+            )
+        elif self._unwell == ERRORS_SHOWN + 1:
+            self._console.print("[yellow]! ...[/] more checks are not well")
+
+    def _watching(self, watch: WatchProgress) -> str:
+        counts = "  ".join(f"{region} {watch.well[region]}/{total}" for region, total in watch.hosts.items())
+        left = watch.until - time.time()
+        bake = f"{left:.0f} s of bake left" if left > 0 else ""
+        return ", ".join(filter(None, (f"{counts} healthy" if counts else "", bake)))
+
     def _now(self, seconds: float) -> str:
+        if self._watch is not None:
+            return self._watching(self._watch)
         text = self._counts() or self._detail
         if seconds > SLOW_AFTER_SECONDS and self._hosts and len(self._waiting) > 0:
             names = list(self._waiting)
@@ -176,7 +235,3 @@ class Progress:
 
     def _counts(self) -> str:
         return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -28,6 +28,8 @@ _STYLES = {
     DeployState.FAILED: "red",
     DeployState.ROLLED_BACK: "red",
 }
+_VERBS = {Kind.DEPLOY: "Deployed", Kind.ROLLBACK: "Rolled back", Kind.CONVERGE: "Brought up to"}
+_WHERE = {Kind.DEPLOY: "to", Kind.ROLLBACK: "in", Kind.CONVERGE: "in"}
 _TOLD = {
     HostState.DONE: "run the new release",
     HostState.RESTARTED: "run the new release, not cleaned up yet",
@@ -52,11 +54,6 @@ def table(*columns: str, head: bool = True, gives_way: str = "") -> Table:
     return made
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 host`, `2 hosts`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def visible(text: str) -> str:
     """A text in one line: line breaks and control characters as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -75,7 +72,12 @@ def names(hosts: Sequence[str]) -> str:
 
 def state(value: DeployState) -> str:
     """A state in its colour."""
-    return f"[{_STYLES[value]}]{value}[/]"
+    return f"[{_STYLES[value]}]{value.replace('_', ' ')}[/]"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 host`, `6 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def title(deploy: Deploy) -> str:
@@ -98,21 +100,17 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
     order = deploy.order
     if deploy.state == DeployState.SUCCEEDED:
-        app, environment, sha = escape(order.app), escape(order.environment), deploy.sha[:8]
-        back = order.kind == Kind.ROLLBACK
-        done = (
-            f"Rolled back {app} in {environment} to {sha}"
-            if back
-            else f"Deployed {app} {sha} to {environment}"
-        )
+        verb = _VERBS[order.kind]
         skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
+        where = f"{_WHERE[order.kind]} {escape(order.environment)}"
         say(
             console,
-            f"[bold green]{done}[/]: {counted(len(runs), 'host')} in {seconds:.1f} s{skew}"
-            f"[dim], release {deploy.release}[/]",
+            f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] {where}: {count(len(runs), 'host')} "
+            f"in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]",
         )
     else:
-        console.print(f"[bold red]Deploy {deploy.id} {deploy.state}[/] after {seconds:.1f} s: {deploy.code}")
+        ended = deploy.state.replace("_", " ")
+        console.print(f"[bold red]Deploy {deploy.id} {ended}[/] after {seconds:.1f} s: {deploy.code}")
     if deploy.message:
         # The causes come right below, in full.
         say(console, f"  {escape(deploy.message.removesuffix(f': {summary(runs)}.'))}")
@@ -155,7 +153,7 @@ def show_states(console: Console, runs: Iterable[HostRun]) -> None:
         told[_TOLD[run.state]].append(run.host.name)
     for one, hosts in sorted(told.items(), key=lambda item: -len(item[1])):
         which = f" [dim]{escape(names(hosts))}[/]" if len(told) > 1 else ""
-        console.print(f"  {counted(len(hosts), 'host')}: {one}{which}")
+        console.print(f"  {count(len(hosts), 'host')}: {one}{which}")
 
 
 def show_folds(console: Console, folds: Sequence[Fold], total: int) -> None:
@@ -200,7 +198,7 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
     for group, alike in sorted(folded.items(), key=lambda item: (not item[1][0].well, len(item[1]))):
         which = names([check.name for check in alike])
         told = f"{group}: {which}" if alike[0].well else f"{alike[0].found} ({which})"
-        _show_check(console, alike[0], counted(len(alike), "host"), told)
+        _show_check(console, alike[0], count(len(alike), "host"), told)
 
 
 def _show_check(console: Console, check: Check, name: str, told: str) -> None:

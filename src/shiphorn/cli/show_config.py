@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from shiphorn.cli.show import counted, table, visible
-from shiphorn.config.load import Environment
+from shiphorn.cli.show import count, table, visible
+from shiphorn.config.load import Config
 from shiphorn.model.settings import Command, SecretRef
 from shiphorn.service.fleet import Member
 
@@ -16,10 +16,14 @@ Row = tuple[str, str]
 """(key, value) of one setting, as text."""
 
 
-def show_members(console: Console, environment: Environment, members: Sequence[Member]) -> None:
+def show_members(console: Console, config: Config, name: str, members: Sequence[Member]) -> None:
     """Show the hosts of an environment with their settings."""
-    console.print(f"\n[bold]{escape(environment.name)}[/]: {counted(len(members), 'host')}")
-    rows = [_rows(member) for member in members]
+    environment = config.environment(name)
+    console.print(f"\n[bold]{escape(environment.name)}[/]: {count(len(members), 'host')}")
+    rows = [
+        [*_rows(member), ("watch", ", ".join(check.name for check in config.checks(name, member.host)))]
+        for member in members
+    ]
     shared = [row for row in rows[0] if all(row in other for other in rows)] if rows else []
     build = [("commands.build", "; ".join(map(_command, environment.build)))] if environment.build else []
     common = table("key", "value", head=False)
@@ -44,6 +48,8 @@ def value_of(value: object) -> str:
             text = ", ".join(value_of(one) for one in value)
         case {"run": run}:
             text = str(run)
+        case dict():
+            text = " ".join(f"{name} {value_of(one)}" for name, one in value.items())
         case bool():
             text = str(value).lower()
         case float():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -9,7 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from shiphorn.cli.show import names, table
+from shiphorn.cli.show_locks import show_answers
 from shiphorn.deploy.plan import HostPreview, Plan
+from shiphorn.model.gates import Verdict
+from shiphorn.model.health import Check
 
 COMMITS_SHOWN = 20
 
@@ -22,10 +26,16 @@ def show(console: Console, plan: Plan) -> None:
         f"[dim]({escape(commit.author)})[/] to [bold]{escape(order.environment)}[/]. Nothing is changed."
     )
     _show_commits(console, plan)
+    _show_gates(console, plan)
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
-    for moment in ("stage", "flip", "finish"):
+    _show_waves(console, plan)
+    _show_checks(console, plan.hosts)
+    _show_rollback(console, plan)
+    for moment in ("stage", "flip", "watch", "finish", "rollback"):
         _show_scripts(console, moment, plan.hosts)
+    if any(one.verdict != Verdict.PASS for one in plan.gates):
+        console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
         console.print(f"[red]{len(bad)} of {len(plan.hosts)} hosts are not ready: this deploy would stop.[/]")
@@ -43,6 +53,11 @@ def _show_commits(console: Console, plan: Plan) -> None:
             )
         if len(commits) > COMMITS_SHOWN:
             console.print(f"  {sign} and {len(commits) - COMMITS_SHOWN} more")
+
+
+def _show_gates(console: Console, plan: Plan) -> None:
+    console.print("[bold]gates[/]")
+    show_answers(console, plan.gates, time.time())
 
 
 def _show_build(console: Console, plan: Plan) -> None:
@@ -64,11 +79,60 @@ def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:
     console.print(shown)
 
 
+def _show_waves(console: Console, plan: Plan) -> None:
+    by_wave: defaultdict[int, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        by_wave[one.wave].append(one.host.name)
+    console.print("[bold]switch[/]" + (", all at one instant" if len(by_wave) == 1 else ""))
+    bake = f", watched for {plan.limits.bake_seconds:.0f} s" if plan.limits.bake_seconds else ""
+    asks = ", once a person says so" if plan.limits.waves.pause else ""
+    for number, hosts in sorted(by_wave.items()):
+        asked = asks if number > 1 else ""
+        console.print(f"  wave {number}: {len(hosts)} [cyan]{escape(names(hosts))}[/]{bake}{asked}")
+
+
+def _show_rollback(console: Console, plan: Plan) -> None:
+    limits, count = plan.limits, len(plan.hosts)
+    console.print(
+        f"[bold]if it goes wrong[/]: {count - limits.required(count)} of {count} hosts may fail before the "
+        f"switch, {limits.tolerated(count)} after it; then: {limits.on_failure}"
+    )
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        groups[one.back_to].append(one.host.name)
+    for release, hosts in groups.items():
+        console.print(f"  back to {release or 'nothing'}: {len(hosts)} [cyan]{escape(names(hosts))}[/]")
+    for command in plan.staying:
+        console.print(f"  [yellow]not taken back[/]: [dim]$[/] {escape(command)}")
+
+
+def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:
+    """What is watched after the switch, once for the hosts that have the same in the config."""
+    same: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    told: dict[tuple[int, str], Check] = {}
+    for one in hosts:
+        for check in one.checks:
+            key = (check.position, check.pattern)
+            same[key].append(one.host.name)
+            told[key] = check
+    if told:
+        console.print("[bold]watch[/], before the deploy once, and after the switch until it is decided")
+    for key, check in sorted(told.items()):
+        what = check.what if len(same[key]) == 1 else check.pattern
+        who = "on the host itself" if check.on_host else "from here"
+        rule = f"{check.successes} in a row are healthy, more than {check.failures} failures unhealthy"
+        console.print(
+            f"  {check.kind} {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
+            f"[cyan]{escape(names(same[key]))}[/]"
+        )
+
+
 def _show_scripts(console: Console, moment: str, hosts: Sequence[HostPreview]) -> None:
     """The exact text, once for the hosts that get the same."""
     same: defaultdict[str, list[str]] = defaultdict(list)
     for one in hosts:
-        same[one.scripts[moment]].append(one.host.name)
+        if moment in one.scripts:
+            same[one.scripts[moment]].append(one.host.name)
     for text, who in same.items():
         console.print(f"[bold]{moment}[/] on [cyan]{escape(names(who))}[/]: this text, to the letter")
         for line in text.rstrip("\n").split("\n"):

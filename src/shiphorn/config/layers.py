@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from shiphorn.config.positions import Key, Positions
-from shiphorn.config.schema import OVERRIDABLE, PLACEHOLDER, Overrides
+from shiphorn.config.schema import OVERRIDABLE, PLACEHOLDER, CheckEntry, Overrides
+from shiphorn.model.health import Check, Kind
 from shiphorn.model.settings import Command, HostSettings, Login, Moment
 from shiphorn.model.target import Host
 
@@ -101,7 +102,36 @@ def host_settings(layers: Layers, app: str, environment: str, host: Host, direct
             name: fill(value, facts) if isinstance(value, str) else value for name, value in entry.env.items()
         },
         env_file=entry.env_file,
+        watch=tuple(_check(number, one) for number, one in enumerate(entry.watch)),
     )
+
+
+def checks_of(settings: HostSettings, app: str, environment: str, host: Host) -> tuple[Check, ...]:
+    """The checks of a host by its roles, placeholders filled.
+
+    Apart from its settings: an address in them would make those of thousands of hosts all different.
+    """
+    facts = facts_of(app, environment, host)
+    return tuple(
+        replace(
+            check,
+            what=fill_check(check.kind, check.pattern, facts),
+            headers={name: fill(value, facts) for name, value in check.headers.items()},
+        )
+        for check in settings.watch
+        if not check.roles or not set(check.roles).isdisjoint(host.roles)
+    )
+
+
+def fill_check(kind: str, text: str, facts: dict[str, str]) -> str:
+    """What a check looks at with placeholders filled; a command has its variables instead.
+
+    An IPv6 address stands in brackets, as URLs need it.
+    """
+    if kind == Kind.COMMAND:
+        return text
+    address = facts["address"]
+    return fill(text, facts | {"address": f"[{address}]"} if ":" in address else facts)
 
 
 def explained(layers: Layers, positions: Positions, facts: dict[str, str]) -> list[Explained]:
@@ -110,9 +140,7 @@ def explained(layers: Layers, positions: Positions, facts: dict[str, str]) -> li
     for layer in layers:
         for key, value in leaves(layer.values):
             where = positions.where((*layer.key, *key.split("."))) if layer.key is not None else "inventory"
-            if facts and isinstance(value, str) and (key == "deploy_to" or key.startswith("env.")):
-                value = fill(value, facts)  # noqa: PLW2901
-            rows[key] = Explained(key, value, layer.name, where)
+            rows[key] = Explained(key, _filled(key, value, facts) if facts else value, layer.name, where)
     return list(rows.values())
 
 
@@ -124,12 +152,45 @@ def facts_of(app: str, environment: str, host: Host) -> dict[str, str]:
         "region": host.region,
         "zone": host.zone,
         "host": host.name,
+        "address": host.address,
     }
 
 
 def fill(text: str, facts: dict[str, str]) -> str:
     """The text with `{region}` and such replaced; `{{region}}` stands for itself in single braces."""
     return PLACEHOLDER.sub(lambda match: f"{{{match[1]}}}" if match[1] else facts[match[2]], text)
+
+
+def _filled(key: str, value: Any, facts: dict[str, str]) -> Any:
+    if isinstance(value, str) and (key == "deploy_to" or key.startswith("env.")):
+        return fill(value, facts)
+    if key == "watch":
+        return [
+            {name: fill_check(name, text, facts) if name in set(Kind) else text for name, text in one.items()}
+            for one in value
+        ]
+    return value
+
+
+def _check(position: int, entry: CheckEntry) -> Check:
+    kind = entry.kind
+    pattern = getattr(entry, kind)
+    return Check(
+        kind=kind,
+        what=pattern,
+        pattern=pattern,
+        position=position,
+        roles=tuple(entry.roles),
+        interval_seconds=entry.interval,
+        successes=entry.successes,
+        failures=entry.failures,
+        timeout_seconds=entry.timeout,
+        on_host=entry.from_ == "host" or kind not in (Kind.HTTP, Kind.TCP),
+        status=entry.status,
+        body=entry.body,
+        within_seconds=entry.within or 0.0,
+        headers=entry.headers,
+    )
 
 
 def _defaults() -> dict[str, Any]:

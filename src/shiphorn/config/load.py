@@ -9,13 +9,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from shiphorn.config import whole
-from shiphorn.config.layers import Explained, Layers, explained, facts_of, host_settings, leaves
+from shiphorn.config.layers import (
+    Explained,
+    Layers,
+    checks_of,
+    explained,
+    facts_of,
+    host_settings,
+    leaves,
+)
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import near, problems_error, told
 from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides
 from shiphorn.config.schema import Environment as EnvironmentEntry
 from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
+from shiphorn.model.health import Check
 from shiphorn.model.settings import Command, HostSettings, Limits
 from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
@@ -101,6 +110,10 @@ class Config:
         if key not in self._cache:
             self._cache[key] = host_settings(layers, self.app, environment, host, self.path.parent)
         return self._cache[key]
+
+    def checks(self, environment: str, host: Host) -> tuple[Check, ...]:
+        """What is watched on a host after a switch."""
+        return checks_of(self.settings(environment, host), self.app, environment, host)
 
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
         """Each value with the layer and the line that it comes from; `key` keeps those below it.

@@ -72,7 +72,9 @@ def keys_at(model: Any, key: Key) -> list[str]:
     """The keys that may stand in the mapping at `key`."""
     for part in key:
         model = _inner(model, part)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _inner(model: Any, part: str | int) -> Any:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shiphorn.config.schema import (
     App,
+    CheckEntry,
     CommandEntry,
     Commands,
     Environment,
@@ -28,6 +29,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("ssh", Ssh, None),
     ("commands", Commands, None),
     ("A command", CommandEntry, None),
+    ("A check of `watch`", CheckEntry, None),
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
     ("A region", Region, Overrides),
@@ -45,7 +47,8 @@ Layers: defaults < app < environment < region < role < host. A later layer wins;
 lists and single values replace. `horn config explain ENV HOST KEY` shows where a value comes from.
 
 In `env` and `deploy_to`, `{app}`, `{environment}`, `{region}`, `{zone}` and `{host}` are filled in;
-`{{host}}` stands for `{host}` itself. A value of `env` may be `{secret: NAME}`.
+`{{host}}` stands for `{host}` itself. A value of `env` may be `{secret: NAME}`. The same are filled in, and
+`{address}`, in the checks of `watch` and their headers; a command has the variables of `env` instead.
 """
 
 
@@ -56,7 +59,7 @@ def markdown() -> str:
 
 def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None) -> str:
     rows = [
-        f"| `{name}` | {_default(field)} | {field.description} |\n"
+        f"| `{field.alias or name}` | {_default(field)} | {field.description} |\n"
         for name, field in model.model_fields.items()
         if without is None or name not in without.model_fields
     ]

@@ -20,9 +20,11 @@ from pydantic import Strict as PydanticStrict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from shiphorn.model.health import Kind
 from shiphorn.model.settings import OnFailure, SecretRef
 
 PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
+WATCH_PLACEHOLDERS = (*PLACEHOLDERS, "address")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")
@@ -55,13 +57,48 @@ def _plain_text(text: str) -> str:
     return text
 
 
-def _filled(text: str) -> str:
+def _filled(text: str, known: tuple[str, ...] = PLACEHOLDERS) -> str:
     for match in PLACEHOLDER.finditer(text):
-        if match[2] and match[2] not in PLACEHOLDERS:
+        if match[2] and match[2] not in known:
             raise ValueError(
-                f"there is no placeholder {{{match[2]}}}; there are {', '.join(PLACEHOLDERS)} "
+                f"there is no placeholder {{{match[2]}}}; there are {', '.join(known)} "
                 f"(write {{{{{match[2]}}}}} to mean it literally)"
             )
+    return text
+
+
+def _watched(text: str) -> str:
+    return _filled(_plain_text(text), WATCH_PLACEHOLDERS)
+
+
+def _url(text: str) -> str:
+    if re.match(r"https?://[^/\s]+", text) is None or " " in text:
+        raise ValueError("it has to be a URL such as http://{address}:8080/health")
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if re.fullmatch(r".+:(\d{1,5}|\{\w+\})", text) is None:
+        raise ValueError('it has to be an address and a port, such as "{address}:5432"')
+    return text
+
+
+def _unit(text: str) -> str:
+    if text.startswith("-") or " " in text:
+        raise ValueError("it has to be the name of a systemd unit, such as sample.service")
+    return text
+
+
+def _pid_file(text: str) -> str:
+    if ".." in text.split("/"):
+        raise ValueError("it has to be a path in deploy_to, an absolute one, or one below ~/, without ..")
+    return text
+
+
+def _status(value: Any) -> str:
+    text = str(value)
+    if re.fullmatch(r"[1-5](\d\d|xx)", text) is None or isinstance(value, bool):
+        raise ValueError("it has to be a status such as 200, or a class of them such as 2xx")
     return text
 
 
@@ -257,6 +294,61 @@ class Commands(Strict):
     finish: list[CommandEntry] = Field([], description="On hosts, when everything else went well.")
 
 
+class CheckEntry(Strict):
+    """What has to be well after the switch: one of the five, and how it is looked at."""
+
+    http: Annotated[Text, AfterValidator(_watched), AfterValidator(_url)] | None = Field(
+        None, description="A URL that has to answer: `http://{address}:8080/health`."
+    )
+    tcp: Annotated[Text, AfterValidator(_watched), AfterValidator(_endpoint)] | None = Field(
+        None, description="An address and port that has to take connections: `{address}:5432`."
+    )
+    command: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="A command in the live release that has to end with 0; 75 (EX_TEMPFAIL) is unclear.",
+    )
+    unit: Annotated[Text, AfterValidator(_watched), AfterValidator(_unit)] | None = Field(
+        None, description="A systemd unit that has to be active, and not to be restarted by systemd."
+    )
+    process: Annotated[Text, AfterValidator(_watched), AfterValidator(_pid_file)] | None = Field(
+        None, description="A pid file, in `deploy_to`: its process has to live, and to stay the same one."
+    )
+    status: Annotated[str, BeforeValidator(_status), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+        "2xx", description="http: the status wanted, or its class. Redirects are not followed."
+    )
+    body: Text = Field("", description="http: a text that the first 512 kB of the answer have to contain.")
+    within: Duration | None = Field(None, description="http: the longest time that the answer may take.")
+    headers: dict[Text, Annotated[Text, AfterValidator(_watched)]] = Field(
+        {}, description="http: headers of the request, such as `Host`."
+    )
+    from_: Literal["deployer", "host"] = Field(
+        "deployer", alias="from", description="http, tcp: who looks, the deployer or the `host` itself."
+    )
+    roles: list[Name] = Field([], description="Only hosts with one of these roles.")
+    interval: Duration = Field(5.0, description="How often it is tried.")
+    successes: int = Field(2, ge=1, le=100, description="Passes in a row that it takes to be healthy.")
+    failures: int = Field(2, ge=0, le=100, description="Failures in a row that are allowed.")
+    timeout: Duration = Field(5.0, description="How long a try may take.")
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the five it is."""
+        return next(kind for kind in Kind if getattr(self, kind) is not None)
+
+    @model_validator(mode="after")
+    def _one(self) -> CheckEntry:
+        kinds = [kind for kind in Kind if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"it needs exactly one of {', '.join(Kind)}")
+        given = {"from" if name == "from_" else name for name in self.model_fields_set}
+        odd = given & {"status", "body", "within", "headers"} if kinds[0] != Kind.HTTP else set()
+        if kinds[0] not in (Kind.HTTP, Kind.TCP):
+            odd |= given & {"from"}
+        if odd:
+            raise ValueError(f"a check of kind {kinds[0]} has no {' and no '.join(sorted(odd))}")
+        return self
+
+
 class Overrides(Strict):
     """The keys that every layer may set."""
 
@@ -273,6 +365,7 @@ class Overrides(Strict):
     env_file: Annotated[str, AfterValidator(_inner_path)] = Field(
         "", description="File in the release to which `env` is written, mode 0600."
     )
+    watch: list[CheckEntry] = Field([], description="What has to be well after the switch.")
 
 
 class HostEntry(Overrides, Short):

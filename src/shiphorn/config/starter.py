@@ -85,6 +85,8 @@ env: {NODE_ENV: production}
 }
 
 _TAIL = """
+# watch: [{http: "http://{address}:8080/health"}]   # what has to be well after the switch
+
 ssh: {user: deploy}             # the rest is as for ssh: your keys, agent and ~/.ssh/config
 
 environments:

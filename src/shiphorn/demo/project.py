@@ -58,6 +58,9 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
         for host in region["hosts"]:
             ports[host["name"]] = _free_port()
             host["env"] = {"PORT": str(ports[host["name"]])}
+            host["watch"] = [
+                {"http": f"http://{{address}}:{ports[host['name']]}/", "body": "<h1>", "interval": "500ms"}
+            ]
     currencies = {"eu": "EUR", "us": "USD", "ap": "JPY"}
     for name, region in regions.items():
         region["env"] = {"CURRENCY": currencies.get(name, "EUR")}

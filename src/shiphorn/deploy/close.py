@@ -8,10 +8,13 @@ from collections import Counter
 from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.problems import summary
+from shiphorn.deploy.queue import SUPERSEDED
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import DeployState, HostState, Phase
+from shiphorn.model.deploy import DeployState, HostState, Kind, Phase
 from shiphorn.model.events import DeployFinished
 from shiphorn.store.store import Store
+
+_ENDED_BY = {STOPPED: DeployState.STOPPED, SUPERSEDED: DeployState.SUPERSEDED}
 
 
 def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
@@ -43,11 +46,14 @@ def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[Deplo
             f"All run {release}. Deploy again, or: horn rollback {deployment.environment.name}",
         )
     if wrong or behind:
+        catches_up = deployment.record.order.kind == Kind.CONVERGE
+        told = f"{len(wrong) + len(behind)} of {len(runs)} hosts are not as they should be"
+        converge = f"Bring hosts that are behind up to date: horn converge {deployment.environment.name}"
         return (
-            DeployState.SUCCEEDED,
+            DeployState.FAILED if catches_up else DeployState.SUCCEEDED,
             "SH604",
-            f"{len(wrong) + len(behind)} of {len(runs)} hosts are behind: {summary(wrong + behind)}.",
-            f"Bring them up to date: horn converge {deployment.environment.name}",
+            f"{told}: {summary(wrong + behind)}.",
+            converge if behind else f"They run {release}; what they printed: horn logs {deployment.id}",
         )
     return DeployState.SUCCEEDED, "", "", ""
 
@@ -60,8 +66,8 @@ def _given_up(deployment: Deployment, error: ShiphornError) -> tuple[DeployState
         told = f"{len(stuck)} of {len(stuck) + len(back)} hosts could not be switched back: {summary(stuck)}."
         hint = f"Once they can be reached: horn converge {deployment.environment.name}"
         return DeployState.FAILED, "SH608", f"{error.message} {told}", hint
-    if error.code == STOPPED:
-        return DeployState.STOPPED, error.code, error.message, error.hint
+    if error.code in _ENDED_BY:
+        return _ENDED_BY[error.code], error.code, error.message, error.hint
     return DeployState.ROLLED_BACK if back else DeployState.FAILED, error.code, error.message, error.hint
 
 

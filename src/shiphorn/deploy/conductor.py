@@ -112,7 +112,7 @@ class Conductor:
 
         async def begin() -> None:
             deployment = self.deployment(run)
-            limits, count = deployment.environment.limits, deployment.record.waves
+            limits, count = deployment.limits, deployment.record.waves
             if limits.waves.pause and number > 1 and deployment.record.wave < number:
                 await pause.wait(deployment, f"wave {number} of {count} waits for a person")
             await pause.if_wished(deployment)

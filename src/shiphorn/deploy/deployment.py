@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,9 @@ from shiphorn.model.deploy import (
     Wish,
 )
 from shiphorn.model.events import Event, HostChanged
+from shiphorn.model.health import Health
 from shiphorn.model.redact import Redactor
-from shiphorn.model.settings import Command, HostSettings, Login, Moment, SecretRef
+from shiphorn.model.settings import Command, HostSettings, Limits, Login, Moment, SecretRef
 from shiphorn.model.target import Host
 from shiphorn.ports import Exchange, Reply, Shell, Source
 from shiphorn.remote.answers import ProbeFacts, problems_of
@@ -87,16 +88,23 @@ class Deployment:
     redactor: Redactor = field(default_factory=lambda: Redactor(()))
     _secrets: dict[str, str] | None = None
     _seen: list[Observed] = field(default_factory=list)
+    _health: list[Health] = field(default_factory=list)
+
+    @property
+    def limits(self) -> Limits:
+        """How the hosts are treated together. Of those that only catch up, none waits for the others."""
+        limits = self.environment.limits
+        return replace(limits, require="1") if self.record.order.kind == Kind.CONVERGE else limits
 
     @property
     def timeout_seconds(self) -> float:
         """How long a host may take to answer, its commands apart."""
-        return self.environment.limits.phase_timeout_seconds
+        return self.limits.phase_timeout_seconds
 
     @property
     def at_once(self) -> int:
         """Hosts worked on at a time."""
-        return self.environment.limits.concurrency
+        return self.limits.concurrency
 
     @property
     def flipping(self) -> bool:
@@ -261,8 +269,15 @@ class Deployment:
         """Remember what a host runs, with the next `save`."""
         self._seen.append(seen)
 
+    def keep_health(self, seen: Iterable[Health]) -> None:
+        """Remember how checks stand, with the next `save`. What comes in must be redacted already."""
+        self._health += seen
+
     def save(self, targets: Sequence[Target]) -> None:
         """Write the hosts' states to the store."""
+        # Health first: a host that counts as probed has its baseline on record.
+        health, self._health = self._health, []
+        self.world.store.health.save(self.id, health)
         self.world.store.hosts.save(self.id, [target.run for target in targets])
         order, seen, self._seen = self.record.order, self._seen, []
         self.world.store.hosts.observe(order.app, order.environment, seen)

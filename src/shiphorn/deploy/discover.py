@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shiphorn.config.load import Config, Environment, RegionSource
 from shiphorn.deploy.deployment import Deployment
@@ -19,16 +19,20 @@ async def hosts(deployment: Deployment) -> str:
     """Ask the inventories, choose, and record the hosts that the deploy goes to."""
     selection = deployment.record.order.selection
     found = await choose(deployment.config, deployment.environment, selection, deployment.world.inventory)
-    store, waves = deployment.world.store.hosts, split(found, deployment.environment.limits.waves)
-    number_of = {host.name: number for number, wave in enumerate(waves, 1) for host in wave}
-    store.place(
-        deployment.id,
-        [HostRun(host, position, wave=number_of[host.name]) for position, host in enumerate(found)],
-    )
-    deployment.change(waves=len(waves))
+    runs, store = in_waves(deployment.environment, found), deployment.world.store.hosts
+    store.place(deployment.id, runs)
+    waves = max(run.wave for run in runs)
+    deployment.change(waves=waves)
     deployment.place(store.of_deploy(deployment.id))
     deployment.world.fleet.warm(deployment.targets.values())
-    return f"{len(found)} hosts" + (f" in {len(waves)} waves" if len(waves) > 1 else "")
+    return f"{len(found)} hosts" + (f" in {waves} waves" if waves > 1 else "")
+
+
+def in_waves(environment: Environment, hosts: Sequence[Host]) -> list[HostRun]:
+    """The hosts in their order, each with the number of its wave."""
+    waves = split(hosts, environment.limits.waves)
+    number_of = {host.name: number for number, wave in enumerate(waves, 1) for host in wave}
+    return [HostRun(host, position, wave=number_of[host.name]) for position, host in enumerate(hosts)]
 
 
 async def choose(

@@ -18,7 +18,7 @@ _AFTER = (HostState.BROKEN, HostState.UNKNOWN)
 def require_enough(deployment: Deployment, phase: Phase) -> None:
     """Raise DeployFailed if too many hosts failed: SH601 before their flip, SH602 after it."""
     targets = list(deployment.targets.values())
-    needed = deployment.environment.limits.required(len(targets))
+    needed = deployment.limits.required(len(targets))
     failed, after = [target for target in targets if target.failed], gone_wrong(deployment)
     before = len(failed) - len(after)
     if len(targets) - before < needed or _lost_a_once_command(deployment):
@@ -40,7 +40,7 @@ def tolerated(deployment: Deployment) -> int:
     """How many hosts may go wrong after their flip."""
     targets = deployment.targets.values()
     before = sum(target.failed for target in targets) - len(gone_wrong(deployment))
-    allowed = deployment.environment.limits.tolerated(len(targets), before)
+    allowed = deployment.limits.tolerated(len(targets), before)
     return max(allowed, deployment.record.accepted)
 
 

@@ -27,7 +27,7 @@ async def wait(deployment: Deployment, reason: str) -> bool:
     """
     if deployment.record.paused_at is None:
         _begin(deployment, reason)
-    until = (deployment.record.paused_at or 0.0) + deployment.environment.limits.pause_timeout_seconds
+    until = (deployment.record.paused_at or 0.0) + deployment.limits.pause_timeout_seconds
     wish, actor = deployment.wish()
     while wish not in (Wish.CONTINUE, *ENDING):
         if time.time() >= until:
@@ -47,5 +47,5 @@ def _begin(deployment: Deployment, reason: str) -> None:
     # Whoever said to go on before this pause did not mean it.
     deployment.world.store.deploys.clear_wish(deployment.id, Wish.CONTINUE)
     deployment.change(state=DeployState.PAUSED, pause_reason=reason, paused_at=now)
-    until = now + deployment.environment.limits.pause_timeout_seconds
+    until = now + deployment.limits.pause_timeout_seconds
     deployment.tell(Paused(deployment.id, now, reason, until))

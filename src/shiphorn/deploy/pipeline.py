@@ -29,6 +29,7 @@ from shiphorn.deploy.conductor import Conductor
 from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
 from shiphorn.deploy.remedy import Remedy
 from shiphorn.deploy.world import World
+from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, HostState, Kind, Phase
@@ -73,13 +74,19 @@ class Pipeline:
         engine.workflow(Kind.CONVERGE, self.converge)
 
     async def start(self, record: Deploy) -> Handle:
-        """Begin a deploy or rollback that was recorded."""
+        """Begin a deploy or rollback that was recorded, or join it when it has begun."""
+        reach("start")
         return await self._engine.start(record.order.kind, record.run, record.run)
+
+    def take_at_once(self, record: Deploy) -> None:
+        """Take the environment for a deploy that was recorded, or end it. Raises Refused SH501, SH502."""
+        lock.take_at_once(self._world.store, record, self._lives)
 
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
-        return await self._engine.recover(record.executor, record.run)
+        await self._engine.recover(record.run)
+        return await self.start(record)
 
     async def deploy(self, run: str) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
@@ -152,4 +159,11 @@ class Pipeline:
         return await conduct.end(run, close.deploy, error)
 
     async def _lock(self, deployment: Deployment) -> str:
-        return await lock.take(deployment, self._engine.executor.lives)
+        return await lock.take(deployment, self._lives)
+
+    def _lives(self, executor: str) -> bool:
+        """Whether an executor still runs. If not it is claimed: should it only have been out of reach,
+        it does not go on once its deploy is abandoned.
+        """
+        this = self._engine.executor
+        return executor == this.id or not this.claim(executor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from shiphorn.deploy import build
+from shiphorn.deploy import build, watch
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.model.deploy import HostState, Observed, Phase
 from shiphorn.ports import Exchange
@@ -18,8 +18,9 @@ PING_PAUSE_SECONDS = 0.005
 
 
 async def host(deployment: Deployment, target: Target) -> None:
-    """Probe a host; what it runs is remembered."""
+    """Probe a host; what it runs is remembered, and how well."""
     facts = await look(deployment, target)
+    await watch.baseline(deployment, target, facts)
     deployment.note(
         target,
         Phase.PROBE,

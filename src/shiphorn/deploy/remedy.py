@@ -31,13 +31,13 @@ def choose(deployment: Deployment) -> Remedy:
     if not deployment.flipping:
         return Remedy.UNDO
     wish, _ = deployment.wish()
-    stays = deployment.environment.limits.on_failure == OnFailure.STOP and wish != Wish.STOP
+    stays = deployment.limits.on_failure == OnFailure.STOP and wish != Wish.STOP
     return Remedy.LEAVE if stays or wish == Wish.LEAVE else Remedy.ROLLBACK
 
 
 def asks_a_person(deployment: Deployment, error: ShiphornError) -> bool:
     """Whether a person is to say if the deploy goes on in spite of an error."""
-    pauses = deployment.environment.limits.on_failure == OnFailure.PAUSE
+    pauses = deployment.limits.on_failure == OnFailure.PAUSE
     return error.code == INCONCLUSIVE or (pauses and error.code in (TOO_MANY, UNHEALTHY))
 
 

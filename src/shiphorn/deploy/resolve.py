@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shiphorn.deploy.deployment import Deployment
+from shiphorn.deploy.queue import SUPERSEDED, described
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Observed, Order
+from shiphorn.model.deploy import Deploy, DeployState, Kind, Observed, Order
 from shiphorn.model.release import Commit, release_id
 from shiphorn.ports import Source
 from shiphorn.store.store import Store
@@ -27,6 +28,23 @@ async def commit(deployment: Deployment) -> str:
     found = await find(deployment.source, ref)
     deployment.change(sha=found.sha, from_sha=live, release=next_release(store, order))
     return f"{found.short} {found.subject}"
+
+
+def again(deployment: Deployment) -> None:
+    """Look up anew, when it is a deploy's turn, what others may have changed since it was resolved.
+
+    A release made now is to be the newest. A converge has nothing to do any more, and raises
+    Refused SH541, when another release went to all hosts, or to some of them since it was ordered.
+    """
+    record, store = deployment.record, deployment.world.store
+    order = record.order
+    if order.kind == Kind.CONVERGE:
+        _require_intended(deployment)
+    if order.kind != Kind.DEPLOY:
+        return
+    deployment.change(from_sha=live_sha(store, order.app, order.environment))
+    if record.release <= _newest(store, order.app, order.environment, but=record.id):
+        deployment.change(release=next_release(store, order))
 
 
 async def find(source: Source, ref: str) -> Commit:
@@ -105,13 +123,31 @@ async def intended_release(deployment: Deployment) -> str:
     return f"{found.short} {found.subject}"
 
 
+def _require_intended(deployment: Deployment) -> None:
+    record = deployment.record
+    order = record.order
+    for one in _shipped(deployment.world.store, order.app, order.environment):
+        if one.release == order.ref:
+            return
+        lately = (one.finished_at or 0.0) >= record.started_at
+        if one.order.kind != Kind.CONVERGE and (lately or one.order.selection.everything):
+            raise Refused(
+                SUPERSEDED,
+                f"{described(one)} went out since: the hosts are to run {one.release}, not {order.ref}.",
+                hint=f"See what they run, and bring them to it: horn converge {order.environment}",
+            )
+
+
 def _shipped(store: Store, app: str, environment: str) -> list[Deploy]:
+    """The deploys that went well, the last one first: they get their tokens in the order of their turns."""
     history = store.deploys.history(app, environment, limit=1000)
-    return [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
+    good = [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
+    return sorted(good, key=lambda deploy: deploy.token, reverse=True)
 
 
-def _newest(store: Store, app: str, environment: str) -> str:
-    used = [deploy.release for deploy in store.deploys.history(app, environment, limit=1000)]
+def _newest(store: Store, app: str, environment: str, *, but: int = 0) -> str:
+    history = store.deploys.history(app, environment, limit=1000)
+    used = [deploy.release for deploy in history if deploy.id != but]
     seen = [name for one in store.hosts.observed(app, environment).values() for name in one.releases]
     return max(used + seen, default="")
 

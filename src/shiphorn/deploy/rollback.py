@@ -15,7 +15,7 @@ from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import HostState, Phase
 from shiphorn.model.events import RollbackStarted
 from shiphorn.model.settings import Command, Moment
-from shiphorn.ports import Exchange
+from shiphorn.ports import Exchange, Script
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import outputs_of, problems_of
 
@@ -46,6 +46,12 @@ async def host(deployment: Deployment, target: Target) -> None:
         deployment.note(target, Phase.ROLLBACK, HostState.REVERTED)
 
 
+async def script(deployment: Deployment, target: Target) -> Script:
+    """The text that switches a host back."""
+    plan = await deployment.plan_back(target)
+    return scripts.flip(plan, _commands(deployment, target), ends=deployment.record.run)
+
+
 async def tally(deployment: Deployment) -> str:
     """How many went back."""
     back = sum(target.run.state == HostState.REVERTED for target in deployment.targets.values())
@@ -60,8 +66,7 @@ async def _arm(deployment: Deployment, target: Target) -> Exchange:
         # Its shell is still at the restart commands of the new release.
         await deployment.world.fleet.drop([target])
     shell = await deployment.shell(target)
-    plan = await deployment.plan_back(target)
-    exchange = shell.start(scripts.flip(plan, _commands(deployment, target), ends=deployment.record.run))
+    exchange = shell.start(await script(deployment, target))
     await flip.wait_until_armed(deployment, exchange)
     target.flip = exchange
     return exchange

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet
-from shiphorn.ports import ArtifactCache, EventSink, Inventory, Secrets, Source
+from shiphorn.ports import ArtifactCache, Checker, EventSink, Gate, Inventory, Secrets, Source
 
 if TYPE_CHECKING:
     from shiphorn.store.store import Store
@@ -24,4 +24,8 @@ class World:
     source: Callable[[Config], Source]
     inventory: Callable[[RegionSource], Inventory]
     secrets: Callable[[Config], Secrets]
+    checker: Callable[[str], Checker]
+    """The door for kinds of checks: whoever looks from the deployer at what has this kind."""
     tell: EventSink
+    gates: Sequence[Gate] = ()
+    """Gates that stand beside the built-in ones (`deploy.gates`)."""

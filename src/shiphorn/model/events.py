@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from shiphorn.model.gates import Answer
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -97,6 +99,19 @@ class HealthChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchProgress(Event):
+    """How a watch stands: hosts by region, all and those that are well so far. Told while it lasts, not kept.
+
+    `until` is when the bake time is over.
+    """
+
+    kind: ClassVar[str] = "watch_progress"
+    hosts: dict[str, int]
+    well: dict[str, int]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackStarted(Event):
     """Hosts that had switched are switched back, because of this."""
 
@@ -121,6 +136,24 @@ class Queued(Event):
 
     kind: ClassVar[str] = "queued"
     behind: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatesAnswered(Event):
+    """All gates were asked, and something has changed in what they say."""
+
+    kind: ClassVar[str] = "gates_answered"
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatesOverridden(Event):
+    """A person insisted, with a reason, though these gates did not let the deploy through."""
+
+    kind: ClassVar[str] = "gates_overridden"
+    gates: tuple[str, ...]
+    actor: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shiphorn.model.health import Check
 from shiphorn.model.waves import Waves, count_of
 
 
@@ -75,6 +76,8 @@ class HostSettings:
     env: dict[str, str | SecretRef] = field(default_factory=dict)
     env_file: str = ""
     """Path in the release to which `env` is written (dotenv form, mode 0600); "" for none."""
+    watch: tuple[Check, ...] = ()
+    """What is watched after a switch, for all roles; placeholders are filled by `Config.checks`."""
 
 
 class OnFailure(StrEnum):

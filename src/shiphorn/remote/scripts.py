@@ -121,6 +121,22 @@ def inspect(deploy_to: str) -> Script:
     return Script(_where(deploy_to, "", 0, "", "") + _text("library", "inspect"))
 
 
+def check(plan: HostPlan, looks: str) -> Script:
+    """Makes the looks at health that `checks.look` wrote; `plan` names the release that the host runs."""
+    return Script(
+        _where(plan.deploy_to, "", 0, plan.release, "")
+        + _env(plan)
+        + _text("library", "command", "check")
+        + looks,
+        plan.secrets,
+    )
+
+
+def check_command(kind: str) -> str:
+    """The command by which a host looks at something of a kind: http, tcp or unit."""
+    return _text(f"check_{kind}")
+
+
 def execute(
     command: str,
     deploy_to: str,

@@ -34,6 +34,7 @@ class Check:
 async def examine(world: World, config: Config, environment: str, actor: str) -> AsyncIterator[Check]:
     """Look at the deployer, then at an environment and its hosts when one is named."""
     yield Check("config", True, f"{config.path}: {config.app} in {', '.join(config.environments)}")
+    yield Check("database", True, world.store.place)
     yield _git()
     yield await _repository(world, config)
     if not environment:

@@ -7,6 +7,7 @@ import time
 from shiphorn.errors import Refused
 from shiphorn.model.deploy import CommandOutput, Deploy, Wish
 from shiphorn.model.events import Asked
+from shiphorn.model.health import Health
 from shiphorn.store.store import Store
 
 
@@ -49,3 +50,8 @@ def outputs(
     places = {run.host.name: run.position for run in store.hosts.of_deploy(deploy_id)}
     found.sort(key=lambda pair: (commands[pair[1].phase, pair[1].command], places.get(pair[0], -1)))
     return [(name, one) for name, one in found if text in one.output or text in one.command]
+
+
+def health(store: Store, deploy_id: int, host: str | None = None) -> list[Health]:
+    """What the checks of a deploy came to, by host and in the order of the config. Raises Refused SH522."""
+    return store.health.of_deploy(get(store, deploy_id).id, host)

@@ -1,0 +1,73 @@
+"""What each check of each host came to, by deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Engine, Row, select
+
+from shiphorn.model.health import Health, Outcome, Verdict
+from shiphorn.store.patience import patient
+from shiphorn.store.tables import health
+from shiphorn.store.upsert import insert_or_update
+
+_KEY = ("deploy_id", "host", "position")
+
+
+@patient
+class HealthRecord:
+    """The table of checks. What comes in must be redacted already."""
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+
+    def save(self, deploy_id: int, seen: Iterable[Health]) -> None:
+        """Write how some checks stand."""
+        rows = [_values(deploy_id, one) for one in seen]
+        if not rows:
+            return
+        changed = [name for name in rows[0] if name not in _KEY]
+        with self._database.begin() as connection:
+            insert_or_update(connection, health, rows, changed)
+
+    def of_deploy(self, deploy_id: int, host: str | None = None) -> list[Health]:
+        """How the checks of a deploy stand, or of one of its hosts: by host, in the order of the config."""
+        query = (
+            select(health).where(health.c.deploy_id == deploy_id).order_by(health.c.host, health.c.position)
+        )
+        if host is not None:
+            query = query.where(health.c.host == host)
+        with self._database.connect() as connection:
+            return [_health(row) for row in connection.execute(query)]
+
+
+def _values(deploy_id: int, one: Health) -> dict[str, Any]:
+    return {
+        "deploy_id": deploy_id,
+        "host": one.host,
+        "position": one.position,
+        "name": one.name,
+        "baseline": one.baseline,
+        "outcome": one.outcome,
+        "passes": one.passes,
+        "failures": one.failures,
+        "message": one.message,
+        "mark": one.mark,
+        "seen_at": one.seen_at,
+    }
+
+
+def _health(row: Row[Any]) -> Health:
+    return Health(
+        row.host,
+        row.position,
+        row.name,
+        Verdict(row.baseline),
+        Outcome(row.outcome),
+        row.passes,
+        row.failures,
+        row.message,
+        row.mark,
+        row.seen_at,
+    )
