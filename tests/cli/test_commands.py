@@ -76,7 +76,7 @@ def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
     lines = [line.split() for line in checked.stdout.splitlines()]
     assert ["env.REGION", "eu"] in lines
     assert ["web1.eu", "192.0.2.10"] in lines
-    assert "http http://192.0.2.10/health, command bin/check" in " ".join(checked.stdout.split())
+    assert "http http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
     watched = horn(tmp_path, "config", "explain", "production", "web1.eu", "watch")
     assert "http http://192.0.2.10/health status 204, command bin/check" in watched.stdout
     explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
@@ -125,6 +125,32 @@ def test_errors_are_json_for_programs(tmp_path: Path) -> None:
     error = json.loads(done.stdout)["error"]
     assert error["code"].startswith("SH")
     assert error["message"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"HORN_DATABASE": "mysql://ada:correct-horse@db/shop"},
+            (
+                "SH150 HORN_DATABASE does not begin with postgresql://.\n"
+                "  Write HORN_DATABASE as postgresql://USER@HOST:PORT/NAME, or unset it to use SQLite.\n"
+            ),
+        ),
+        (
+            {"HORN_DATABASE": "postgresql://db/shop", "HORN_DATABASE_PATIENCE": "a while"},
+            'SH151 HORN_DATABASE_PATIENCE is "a while", not a number of seconds up to 3600.\n',
+        ),
+    ],
+)
+def test_a_wrong_choice_of_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], error: str
+) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = horn(tmp_path, "history")
+    assert (done.returncode, done.stderr) == (2, error)
 
 
 def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> None:

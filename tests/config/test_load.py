@@ -289,13 +289,6 @@ def test_the_schema_names_every_key() -> None:
     assert {"app", "repo", "environments", "deploy_to", "env"} <= set(schema["properties"])
 
 
-def test_the_schema_takes_the_short_forms() -> None:
-    forms = json_schema()["$defs"]
-    assert [form.get("type") for form in forms["HostEntry"]["anyOf"]] == ["string", "object"]
-    assert [form.get("type") for form in forms["CommandEntry"]["anyOf"]] == ["string", "object"]
-    assert [form.get("type") for form in forms["WavesEntry"]["anyOf"]] == ["array", "object"]
-
-
 WATCH = """\
 app: sample
 repo: .
@@ -404,3 +397,10 @@ environments: {production: {hosts: [a]}}
         ),
         "deploy.yml:12 watch[7]: it needs exactly one of http, tcp, command, unit, process",
     ]
+
+
+def test_the_schema_takes_the_short_forms() -> None:
+    forms = json_schema()["$defs"]
+    assert [form.get("type") for form in forms["HostEntry"]["anyOf"]] == ["string", "object"]
+    assert [form.get("type") for form in forms["CommandEntry"]["anyOf"]] == ["string", "object"]
+    assert [form.get("type") for form in forms["WavesEntry"]["anyOf"]] == ["array", "object"]

@@ -37,8 +37,51 @@ async def test_hosts_that_ran_nothing_run_nothing_again(site: Site) -> None:
     assert not any((site.host(name) / "current").is_symlink() for name in site.names)
     site.config["commands"]["restart"] = []
     site.commit("two")
+    assert (await site.horn("unlock", "production")).status == 0
     assert (await site.deploy()).status == 0
     assert site.pages() == ["two"] * 6
+
+
+async def test_after_a_rollback_nobody_deploys_until_somebody_looked_and_never_that_commit(
+    site: Site,
+) -> None:
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    bad = site.git("rev-parse", "HEAD")
+    failed = await site.deploy()
+    assert "Then let others deploy again: horn unlock production" in failed.out
+    site.config["commands"]["restart"] = []
+    why = await site.horn("why", "production", "--json")
+    assert [gate["gate"] for gate in why.json["answers"] if gate["verdict"] == "refuse"] == [
+        "locked",
+        "marked bad",
+    ]
+    assert (await site.horn("unlock", "production")).status == 0
+    again = await site.deploy()
+    assert again.status == 6
+    assert f"{bad[:8]} was marked bad by deploy 1" in again.out
+    site.commit("two")
+    assert (await site.deploy()).status == 0
+    forced = await site.horn(
+        "deploy", f"sample@{bad}", "production", "--yes", "--force", "it was the network"
+    )
+    assert forced.status == 0
+    assert site.pages() == ["one"] * 6
+
+
+async def test_everything_is_paused_and_goes_on_by_one_command_each(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    deploying = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    assert (await site.horn("pause", "--everything", "--reason", "the network burns")).status == 0
+    site.touch_everywhere("go")
+    await site.paused()
+    site.env["HORN_ACTOR"] = "bob"
+    refused = await site.deploy()
+    assert "everything is locked by ada" in refused.out
+    del site.env["HORN_ACTOR"]
+    assert (await site.horn("continue", "--everything")).status == 0
+    assert (await site.end(deploying)).status == 0
+    assert site.pages() == ["one"] * 6
 
 
 async def test_a_wave_that_fails_leaves_later_waves_untouched_and_goes_back(site: Site) -> None:
@@ -193,6 +236,7 @@ async def test_what_failed_makes_room_before_what_was_good(site: Site) -> None:
     for text in ("bad", "worse"):
         site.commit(text)
         assert (await site.deploy()).status == 6
+        assert (await site.horn("unlock", "production")).status == 0
     site.config["commands"]["restart"] = []
     site.commit("good")
     good.append((await site.deploy("--json")).json["deploy"]["release"])

@@ -76,6 +76,17 @@ def test_a_lock_that_is_taken_twice_keeps_its_token(store: Store) -> None:
     assert store.deploys.lock(again, 2000.0) == token
 
 
+def test_a_deploy_that_ends_lets_go_of_its_environment_in_the_same_instant(store: Store) -> None:
+    number = opened(store)
+    record = store.deploys.get(number)
+    assert record is not None
+    store.deploys.lock(record, 1000.0)
+    store.deploys.update(number, phase="finish")
+    assert store.deploys.holder("shop", "production") == number
+    store.deploys.update(number, state=DeployState.SUCCEEDED, finished_at=2000.0)
+    assert store.deploys.holder("shop", "production") is None
+
+
 def test_history_is_newest_first(store: Store) -> None:
     one, two = opened(store), opened(store)
     assert [record.id for record in store.deploys.history("shop", "production")] == [two, one]

@@ -62,7 +62,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         f"branch {escape(loaded.branch)}"
     )
     for name, members in found.items():
-        show_members(console, loaded, name, members)
+        show_members(console, loaded.environment(name), members)
 
 
 def explain(

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, trying
+from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, steering, trying
 from shiphorn.cli.help import Command, Group
 from shiphorn.cli.terminal import failing_well
 
@@ -50,9 +50,9 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         shipping.deploy,
         shipping.rollback,
         shipping.converge,
-        shipping.pause,
-        shipping.continue_,
-        shipping.stop,
+        steering.pause,
+        steering.continue_,
+        steering.stop,
         shipping.resume,
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),

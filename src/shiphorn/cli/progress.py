@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.cli.show import count
+from shiphorn.cli.show import counted
 from shiphorn.deploy.gates import in_words
 from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
@@ -51,7 +51,6 @@ _PASSED = {
     Phase.FINISH: {HostState.DONE},
     Phase.ROLLBACK: {HostState.REVERTED},
 }
-_VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
 _TOLD = {
     Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
     Outcome.INCONCLUSIVE: ("[yellow]![/]", "is neither healthy nor unhealthy"),
@@ -118,11 +117,11 @@ class Progress:
             case BuildOutput():
                 self._detail = event.line
             case WaveStarted():
-                hosts = count(sum(event.hosts.values()), "host")
+                hosts = counted(sum(event.hosts.values()), "host")
                 self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
-                self._console.print(f"[bold]Switching {count(event.hosts, 'host')} back[/]")
+                self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")
             case _:
                 self._people(event)
 
@@ -168,13 +167,18 @@ class Progress:
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = _VERBS[Kind(event.what)]
-        ref = f" {event.ref}" if event.ref else ""
-        where = "to" if event.what == Kind.DEPLOY else "in"
-        self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] {where} [bold]{escape(event.environment)}[/]"
-            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
-        )
+        app, environment = escape(event.app), escape(event.environment)
+        ref = escape(event.ref)
+        match Kind(event.what):
+            case Kind.ROLLBACK:
+                doing = f"[bold]Rolling back {app}[/] in [bold]{environment}[/]" + (
+                    f" to {ref}" if ref else ""
+                )
+            case Kind.CONVERGE:
+                doing = f"[bold]Bringing hosts of {app}[/] in [bold]{environment}[/] to {ref}"
+            case Kind.DEPLOY:
+                doing = f"[bold]Deploying {app}{f' {ref}' if ref else ''}[/] to [bold]{environment}[/]"
+        self._console.print(f"{doing} [dim]#{event.deploy_id} by {escape(event.actor)}[/]")
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()

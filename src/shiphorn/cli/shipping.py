@@ -1,4 +1,4 @@
-"""deploy, rollback, stop, resume: the commands that change hosts."""
+"""deploy, rollback, converge, resume: the commands that change hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shiphorn.errors import DeployFailed, Refused
 
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
-    from shiphorn.model.deploy import Deploy, Order, Wish
+    from shiphorn.model.deploy import Deploy, Order
     from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
@@ -143,37 +143,6 @@ def converge(
         time.sleep(every)
 
 
-def stop(
-    deploy_id: IdArgument,
-    leave: Annotated[
-        bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
-    ] = False,
-) -> None:
-    """End a deploy, at whatever it is: hosts that have switched go back, the others are undone."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.LEAVE if leave else Wish.STOP)
-    typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
-
-
-def pause(deploy_id: IdArgument) -> None:
-    """Hold a deploy: hosts at work settle, no further one begins, until somebody says how to go on."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.PAUSE)
-    typer.echo(
-        f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}, or: horn stop {deploy_id}"
-    )
-
-
-def continue_(deploy_id: IdArgument) -> None:
-    """Let a paused deploy go on, also where it asks whether to."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-
-    _ask_deploy(deploy_id, Wish.CONTINUE)
-    typer.echo(f"Deploy {deploy_id} goes on.")
-
-
 def resume(
     deploy_id: IdArgument,
     as_json: JsonOption = False,
@@ -281,14 +250,6 @@ async def _sound() -> None:
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))
-
-
-def _ask_deploy(deploy_id: int, wish: Wish) -> None:
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
-
-    with open_store() as store:
-        ask(store, deploy_id, wish, actor())
 
 
 def _ask(question: str, *, yes: bool) -> None:

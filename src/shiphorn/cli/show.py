@@ -28,8 +28,6 @@ _STYLES = {
     DeployState.FAILED: "red",
     DeployState.ROLLED_BACK: "red",
 }
-_VERBS = {Kind.DEPLOY: "Deployed", Kind.ROLLBACK: "Rolled back", Kind.CONVERGE: "Brought up to"}
-_WHERE = {Kind.DEPLOY: "to", Kind.ROLLBACK: "in", Kind.CONVERGE: "in"}
 _TOLD = {
     HostState.DONE: "run the new release",
     HostState.RESTARTED: "run the new release, not cleaned up yet",
@@ -54,6 +52,11 @@ def table(*columns: str, head: bool = True, gives_way: str = "") -> Table:
     return made
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def visible(text: str) -> str:
     """A text in one line: line breaks and control characters as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -75,11 +78,6 @@ def state(value: DeployState) -> str:
     return f"[{_STYLES[value]}]{value.replace('_', ' ')}[/]"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 host`, `6 hosts`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def title(deploy: Deploy) -> str:
     """What a deploy is and how it stands, in one line."""
     order = deploy.order
@@ -98,15 +96,13 @@ def say(console: Console, text: str) -> None:
 def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     """How a deploy ended: one line when all is well, causes and hosts when not."""
     seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
-    order = deploy.order
     if deploy.state == DeployState.SUCCEEDED:
-        verb = _VERBS[order.kind]
+        hosts = counted(len(runs), "host")
         skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
-        where = f"{_WHERE[order.kind]} {escape(order.environment)}"
         say(
             console,
-            f"[bold green]{verb} {escape(order.app)} {deploy.sha[:8]}[/] {where}: {count(len(runs), 'host')} "
-            f"in {seconds:.1f} s{skew}[dim], release {deploy.release}[/]",
+            f"[bold green]{_done(deploy)}[/]: {hosts} in {seconds:.1f} s{skew}"
+            f"[dim], release {deploy.release}[/]",
         )
     else:
         ended = deploy.state.replace("_", " ")
@@ -119,6 +115,17 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
         show_states(console, runs)
     if deploy.hint and deploy.hint not in hints:
         say(console, f"  [cyan]{escape(deploy.hint)}[/]")
+
+
+def _done(deploy: Deploy) -> str:
+    app, environment, sha = escape(deploy.order.app), escape(deploy.order.environment), deploy.sha[:8]
+    match deploy.order.kind:
+        case Kind.ROLLBACK:
+            return f"Rolled back {app} in {environment} to {sha}"
+        case Kind.CONVERGE:
+            return f"Brought {environment} of {app} to {sha}"
+        case Kind.DEPLOY:
+            return f"Deployed {app} {sha} to {environment}"
 
 
 def show_causes(console: Console, runs: Iterable[HostRun]) -> set[str]:
@@ -153,7 +160,7 @@ def show_states(console: Console, runs: Iterable[HostRun]) -> None:
         told[_TOLD[run.state]].append(run.host.name)
     for one, hosts in sorted(told.items(), key=lambda item: -len(item[1])):
         which = f" [dim]{escape(names(hosts))}[/]" if len(told) > 1 else ""
-        console.print(f"  {count(len(hosts), 'host')}: {one}{which}")
+        console.print(f"  {counted(len(hosts), 'host')}: {one}{which}")
 
 
 def show_folds(console: Console, folds: Sequence[Fold], total: int) -> None:
@@ -198,7 +205,7 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
     for group, alike in sorted(folded.items(), key=lambda item: (not item[1][0].well, len(item[1]))):
         which = names([check.name for check in alike])
         told = f"{group}: {which}" if alike[0].well else f"{alike[0].found} ({which})"
-        _show_check(console, alike[0], count(len(alike), "host"), told)
+        _show_check(console, alike[0], counted(len(alike), "host"), told)
 
 
 def _show_check(console: Console, check: Check, name: str, told: str) -> None:

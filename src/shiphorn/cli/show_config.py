@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from shiphorn.cli.show import count, table, visible
-from shiphorn.config.load import Config
+from shiphorn.cli.show import counted, table, visible
+from shiphorn.config.load import Environment
 from shiphorn.model.settings import Command, SecretRef
 from shiphorn.service.fleet import Member
 
@@ -16,14 +16,10 @@ Row = tuple[str, str]
 """(key, value) of one setting, as text."""
 
 
-def show_members(console: Console, config: Config, name: str, members: Sequence[Member]) -> None:
+def show_members(console: Console, environment: Environment, members: Sequence[Member]) -> None:
     """Show the hosts of an environment with their settings."""
-    environment = config.environment(name)
-    console.print(f"\n[bold]{escape(environment.name)}[/]: {count(len(members), 'host')}")
-    rows = [
-        [*_rows(member), ("watch", ", ".join(check.name for check in config.checks(name, member.host)))]
-        for member in members
-    ]
+    console.print(f"\n[bold]{escape(environment.name)}[/]: {counted(len(members), 'host')}")
+    rows = [_rows(member) for member in members]
     shared = [row for row in rows[0] if all(row in other for other in rows)] if rows else []
     build = [("commands.build", "; ".join(map(_command, environment.build)))] if environment.build else []
     common = table("key", "value", head=False)
@@ -75,6 +71,7 @@ def _rows(member: Member) -> list[Row]:
         (f"commands.{moment}", "; ".join(map(_command, commands)))
         for moment, commands in settings.commands.items()
     ]
+    rows.append(("watch", "; ".join(check.name for check in settings.watch)))
     rows += [(f"env.{name}", value_of(value)) for name, value in settings.env.items()]
     return [(key, value) for key, value in rows if value or key.startswith("env.")]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from shiphorn.cli.show import count, names, table, visible
+from shiphorn.cli.show import counted, names, table, visible
 from shiphorn.cli.show_locks import show_answers
 from shiphorn.cli.show_scripts import show_scripts
 from shiphorn.deploy.plan import HostPreview, Plan
@@ -97,7 +97,7 @@ def _notes(facts: ProbeFacts | None) -> str:
         return ""
     notes = ["nothing is deployed there yet"] if not facts.live_release else []
     left = len(facts.unfinished)
-    notes += [f"{count(left, 'release')} of dead deploys to clear away"] if left else []
+    notes += [f"{counted(left, 'release')} of dead deploys to clear away"] if left else []
     return ", ".join(notes)
 
 

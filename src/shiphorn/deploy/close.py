@@ -7,6 +7,7 @@ from collections import Counter
 
 from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.judge import gone_wrong, tolerated
+from shiphorn.deploy.lock import lock_after_failure
 from shiphorn.deploy.problems import summary
 from shiphorn.deploy.queue import SUPERSEDED
 from shiphorn.errors import ShiphornError
@@ -23,11 +24,28 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     state, code, message, hint = _verdict(deployment, error)
     counts = dict(Counter(str(target.run.state) for target in deployment.targets.values()))
     message = deployment.redactor.text(message)
+    if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
+        _keep_others_from_it(deployment, f"{code} {message}", now)
     deployment.change(state=state, finished_at=now, code=code, message=message, hint=hint)
     deployment.world.store.deploys.unlock(deployment.id)
     seconds = now - deployment.record.started_at
     deployment.tell(DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint))
     return state
+
+
+def _keep_others_from_it(deployment: Deployment, reason: str, now: float) -> None:
+    """After a rollback: close the environment until somebody has looked, and mark the commit bad.
+
+    A host that could not catch up says nothing of the commit, and closes nothing.
+    """
+    record, store = deployment.record, deployment.world.store
+    order = record.order
+    tried = any(target.run.phase == Phase.ROLLBACK for target in deployment.targets.values())
+    if not tried or order.kind == Kind.CONVERGE:
+        return
+    lock_after_failure(store, order.app, order.environment, reason, record.id, now)
+    if order.kind == Kind.DEPLOY:
+        store.marks.mark(order.app, record.sha, reason, "", now, deploy_id=record.id)
 
 
 def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[DeployState, str, str, str]:
@@ -68,7 +86,11 @@ def _given_up(deployment: Deployment, error: ShiphornError) -> tuple[DeployState
         return DeployState.FAILED, "SH608", f"{error.message} {told}", hint
     if error.code in _ENDED_BY:
         return _ENDED_BY[error.code], error.code, error.message, error.hint
-    return DeployState.ROLLED_BACK if back else DeployState.FAILED, error.code, error.message, error.hint
+    if not back:
+        return DeployState.FAILED, error.code, error.message, error.hint
+    environment = deployment.environment.name
+    hint = f"Look at it: horn logs {deployment.id}. Then let others deploy again: horn unlock {environment}"
+    return DeployState.ROLLED_BACK, error.code, error.message, hint
 
 
 def crashed(store: Store, deploy_id: int, error: Exception) -> None:

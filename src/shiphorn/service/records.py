@@ -38,6 +38,11 @@ def ask(store: Store, deploy_id: int, wish: Wish, actor: str) -> Asked:
     return event
 
 
+def ask_all(store: Store, wish: Wish, actor: str) -> list[Asked]:
+    """Leave a wish for every deploy that is under way, of any app."""
+    return [ask(store, deploy.id, wish, actor) for deploy in store.deploys.active()]
+
+
 def outputs(
     store: Store, deploy_id: int, host: str | None = None, text: str = ""
 ) -> list[tuple[str, CommandOutput]]:

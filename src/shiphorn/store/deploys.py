@@ -67,9 +67,11 @@ class Deploys:
         return self._select(*wanted, limit=limit)
 
     def update(self, deploy_id: int, **values: Any) -> None:
-        """Change columns of a deploy."""
+        """Change columns of a deploy. One that ends lets go of its environment in the same instant."""
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            if values.get("finished_at") is not None:
+                connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
 
     def wish(self, deploy_id: int) -> tuple[Wish, str]:
         """What somebody wants of the deploy, and who."""
@@ -84,9 +86,11 @@ class Deploys:
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
-    def active(self, app: str, environment: str = "") -> list[Deploy]:
-        """The deploys of an app that are not over, by their numbers."""
-        wanted = [deploys.c.app == app, deploys.c.state.in_(_ACTIVE)]
+    def active(self, app: str = "", environment: str = "") -> list[Deploy]:
+        """The deploys that are not over, of an app or of all, by their numbers."""
+        wanted: list[ColumnElement[bool]] = [deploys.c.state.in_(_ACTIVE)]
+        if app:
+            wanted.append(deploys.c.app == app)
         if environment:
             wanted.append(deploys.c.environment == environment)
         return self._select(*wanted, limit=1000)[::-1]
