@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -195,6 +194,8 @@ async def ship(
     config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
 ) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
@@ -226,6 +227,8 @@ async def _resume(deploy_id: int, *, as_json: bool) -> dict[str, Any]:
 
 async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[Any, Any, Deploy]) -> Deploy:
     """Ctrl-C asks the deploy to stop; a second one leaves at once, and says how to go on."""
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.adapters.programs import kill_started  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
@@ -257,6 +260,8 @@ async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[A
 
 
 async def _sound() -> None:
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))
