@@ -226,6 +226,15 @@ async def test_large_files_are_put_in_their_places(repo: Repo, source: GitSource
     assert found["big.bin"] == "large " * 1000
 
 
+async def test_a_clone_that_died_leaves_nothing_behind(repo: Repo, source: GitSource, tmp_path: Path) -> None:
+    repo.commit({"a": "1"})
+    (tmp_path / "cache").mkdir()
+    left = tmp_path / "cache" / f".clone-{source._mirror.name}-x"
+    left.mkdir()
+    await source.refresh()
+    assert not left.exists()
+
+
 async def test_two_processes_may_refresh_at_once(repo: Repo, tmp_path: Path) -> None:
     import asyncio
 

@@ -160,6 +160,17 @@ def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> 
     assert shown.index("\nShip:\n") < shown.index("\nLook:\n") < shown.index("\nSet up:\n")
 
 
+def test_help_is_there_at_once_because_nothing_heavy_is_imported_for_it(tmp_path: Path) -> None:
+    # Not pydantic: newer versions of Typer import it themselves.
+    heavy = {"asyncio", "asyncssh", "dbos", "rich", "sqlalchemy", "uvloop", "yaml"}
+    code = (
+        "import sys; from shiphorn.cli.main import app; "
+        f"app(['deploy', '--help'], standalone_mode=False); print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_every_command_has_a_line_of_help() -> None:
     def commands(group: object) -> list[object]:
         inner = getattr(group, "commands", None)

@@ -164,11 +164,6 @@ class Site(Project):
                     if deploy["state"] == "paused":
                         return dict(deploy)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.02)
-
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGKILL)
         await process.wait()

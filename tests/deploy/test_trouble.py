@@ -9,6 +9,7 @@ import pytest
 
 from shiphorn.demo.fleet import Fault
 from tests.deploy.conftest import Site
+from tests.programs import is_running
 
 WAIT = 'touch "$HOME/waiting"; until [ -f "$HOME/go" ]; do sleep 0.05; done; echo ran >>"$HOME/ran"'
 
@@ -96,6 +97,42 @@ async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number
     site.config["commands"]["stage"] = []
     assert (await site.deploy()).status == 0
     assert not (site.fleet.home("web1.eu") / "ran").exists()
+
+
+async def test_a_second_interrupt_leaves_at_once_and_nothing_runs_on(site: Site) -> None:
+    site.env["TMPDIR"] = str(site.folder / "tmp")
+    (site.folder / "tmp").mkdir()
+    site.config["commands"]["build"] = ["echo $$ >$OUT.new; mv $OUT.new $OUT; sleep 100"]
+    site.env["OUT"] = str(site.folder / "pid")
+    process = await site.start("deploy", "production", "--yes")
+    await site.until((site.folder / "pid").exists)
+    pid = int((site.folder / "pid").read_text())
+    # The first one may be seen together with the second.
+    while process.returncode is None and is_running(pid):
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+    done = await site.end(process)
+    await site.until(lambda: not is_running(pid))
+    assert done.status == 130
+    assert "Left deploy 1 where it is. Bring it to its end: horn resume 1" in done.err
+    assert len(list((site.folder / "tmp").glob("horn-build-*"))) == 1
+    site.config["commands"]["build"] = ["true"]
+    assert (await site.deploy()).status == 0
+    assert list((site.folder / "tmp").glob("horn-build-*")) == []
+
+
+async def test_a_resumed_deploy_can_be_interrupted_too(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    resumed = await site.start("resume", "1")
+    assert resumed.stdout is not None
+    assert (await resumed.stdout.readline()).startswith(b"Deploying sample")
+    resumed.send_signal(signal.SIGINT)
+    assert (await site.end(resumed)).status == 6
+    assert (await site.horn("history", "--json")).json[0]["state"] == "stopped"
+    assert site.releases() == {()}
 
 
 async def test_what_an_interrupted_command_printed_is_kept(site: Site) -> None:

@@ -227,7 +227,7 @@ async def test_a_plan_tells_what_is_watched_and_looks_at_nothing(site: Site, web
     done = await site.deploy("--plan")
     assert f"http://{{address}}:{web.port}/ from here, every 0.1 s; 2 in a row are healthy" in done.out
     assert "command bin/check --all on the host itself" in done.out
-    assert "watch on web1.eu, web1.us, web1.ap: this text, to the letter" in done.out
+    assert "\nwatch on web1.eu, web1.us, web1.ap\n" in done.out
     assert "COMMAND='bin/check --all'" in done.out
     assert web.asked == []
     checks = (await site.deploy("--plan", "--json")).json["hosts"][0]["checks"]

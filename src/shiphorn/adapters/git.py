@@ -108,7 +108,11 @@ class GitSource:
         return without_password(self._url)
 
     async def _clone(self) -> None:
-        fresh = Path(tempfile.mkdtemp(prefix=".clone-", dir=self._mirror.parent))
+        prefix = f".clone-{self._mirror.name}-"
+        # The lock is ours: what stands there was left by a process that died.
+        for left in self._mirror.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=self._mirror.parent))
         try:
             await run(["git", "init", "--quiet", "--bare", str(fresh)], env=git_env())
             for key, value in (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
+SHOW_CURSOR = "\x1b[?25h"
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 ForceOption = Annotated[
@@ -193,6 +194,8 @@ async def ship(
     config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
 ) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
@@ -202,7 +205,8 @@ async def ship(
     with progress_to(None if as_json else terminal.console()) as tell:
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
-            ended = await _with_interrupts(shipping, shipping.record(config, order, wait=wait))
+            record = shipping.record(config, order, wait=wait)
+            ended = await _with_interrupts(shipping, record, shipping.run(record))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:
         await horn
@@ -211,22 +215,31 @@ async def ship(
 
 async def _resume(deploy_id: int, *, as_json: bool) -> dict[str, Any]:
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.service.records import get  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     with progress_to(None if as_json else terminal.console()) as tell:
         async with open_world(tell) as world, open_shipping(world) as shipping:
-            ended = await shipping.resume(deploy_id)
+            record = get(world.store, deploy_id)
+            ended = await _with_interrupts(shipping, record, shipping.resume(deploy_id))
             return {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
 
 
-async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
+async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[Any, Any, Deploy]) -> Deploy:
     """Ctrl-C asks the deploy to stop; a second one leaves at once, and says how to go on."""
+    import asyncio  # noqa: PLC0415
+
+    from shiphorn.adapters.programs import kill_started  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     asked = False
 
     def on_interrupt() -> None:
         nonlocal asked
         if asked:
+            kill_started()
+            if sys.stdout.isatty():
+                sys.stdout.write(SHOW_CURSOR)
             typer.echo(
                 f"\nLeft deploy {record.id} where it is. Bring it to its end: horn resume {record.id}\n"
                 "If no host had switched yet, the next deploy takes over by itself.",
@@ -240,13 +253,15 @@ async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_interrupt)
     try:
-        return await shipping.run(record)
+        return await work
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
 async def _sound() -> None:
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -77,6 +76,8 @@ def selection(
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run the asynchronous part of a command."""
+    import asyncio  # noqa: PLC0415
+
     import uvloop  # noqa: PLC0415
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
