@@ -24,5 +24,10 @@ if [ "$(id -u)" != 0 ]; then
     fi
 fi
 echo "Installing$missing"
+# Debian would start a PostgreSQL of its own where it is new; the tests start theirs.
+no_cluster=/etc/postgresql-common/createcluster.d/shiphorn-tests.conf
+$as_root mkdir -p "${no_cluster%/*}"
+echo 'create_main_cluster = off' | $as_root tee "$no_cluster" >/dev/null
+trap '$as_root rm -f "$no_cluster"' EXIT
 # shellcheck disable=SC2086
 { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing; } >/dev/null

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 
-def program(name: str) -> str:
-    """The path of a program. Without it the test is left out, and in CI that is a failure."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+def program(name: str, folders: str = "") -> str:
+    """The path of a program, looked for in `folders` when they are given. Without it the test is left out,
+    and in CI that is a failure.
+    """
+    found = shutil.which(name, path=folders or f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     if found is None:
         leave = pytest.fail if os.environ.get("CI") else pytest.skip
         leave(f"{name} is not installed; scripts/debian_packages.txt has what the tests need")
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

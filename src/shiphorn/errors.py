@@ -7,7 +7,8 @@ ShiphornError
 ├── HostError          SH4xx  a host was reached and something on it is not as it must be
 ├── Refused            SH5xx  shiphorn says no: a lock, a gate, a fence, a bad request
 ├── DeployFailed       SH6xx  a deploy ended without success; hosts and reasons are attached
-└── MissingProgram     SH7xx  a program that shiphorn needs here is not installed
+├── MissingProgram     SH7xx  a program that shiphorn needs here is not installed
+└── DatabaseError      SH8xx  the database with shiphorn's own state cannot be used
 
 The first digit of a code names the class; codes are never reused. Each error says what
 happened and where (`message`), what to do (`hint`), and carries the facts for `--json`.
@@ -102,6 +103,12 @@ class MissingProgram(ShiphornError):
     exit_status = 7
 
 
+class DatabaseError(ShiphornError):
+    """The database that shiphorn keeps its state in cannot be used, or went away."""
+
+    exit_status = 8
+
+
 _CLASSES: dict[str, type[ShiphornError]] = {
     "SH1": ConfigError,
     "SH2": SourceError,
@@ -110,6 +117,7 @@ _CLASSES: dict[str, type[ShiphornError]] = {
     "SH5": Refused,
     "SH6": DeployFailed,
     "SH7": MissingProgram,
+    "SH8": DatabaseError,
 }
 
 

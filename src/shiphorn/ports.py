@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shiphorn.model.gates import Answer, Question
 from shiphorn.model.health import Check, Tried
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login
@@ -173,6 +174,17 @@ class Checker(Protocol):
 
     async def close(self) -> None:
         """Let go of what is kept between tries."""
+
+
+class Gate(Protocol):
+    """Something that has a say in whether an order may be carried out."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by, in a word or two."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Its answer, now; asked again while it is to wait. Whatever it raises counts as a refusal."""
 
 
 class EventSink(Protocol):

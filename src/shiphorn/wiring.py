@@ -24,11 +24,17 @@ from shiphorn.adapters.ssh import SshTransport
 from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet, Reachable
 from shiphorn.deploy.world import World
+from shiphorn.errors import ConfigError, ShiphornError
 from shiphorn.ports import Checker, EventSink, Inventory, Secrets, Source
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from shiphorn.engine.executor import Executor
     from shiphorn.service.shipping import Shipping
     from shiphorn.store.store import Store
+
+STORE_MARGIN_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,47 @@ class Checkers:
 
 
 def home() -> Home:
-    """The folders by the XDG rules."""
+    """The folders by the XDG rules, made when they are missing: what is in them is this user's alone."""
     user = Path.home()
     state = Path(os.environ.get("XDG_STATE_HOME") or user / ".local" / "state")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or user / ".cache")
-    return Home(state / "shiphorn", cache / "shiphorn")
+    found = Home(state / "shiphorn", cache / "shiphorn")
+    for folder in (found.state, found.cache):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return found
+
+
+def open_database(name: str) -> Engine:
+    """The database `state` or `engine`: files of their own, or all in the one of `$HORN_DATABASE`.
+
+    Raises ConfigError SH150.
+    """
+    from shiphorn.store.postgres import open_postgres  # noqa: PLC0415
+    from shiphorn.store.sqlite import open_sqlite  # noqa: PLC0415
+
+    address = os.environ.get("HORN_DATABASE")
+    if not address:
+        return open_sqlite(home().state / f"{name}.db")
+    # Longer than an executor waits: a deploy then ends as a whole, not in one of its operations.
+    return open_postgres(address, patience_seconds() + STORE_MARGIN_SECONDS)
+
+
+def patience_seconds() -> float:
+    """How long a deploy goes on without its database. Raises ConfigError SH151."""
+    value = os.environ.get("HORN_DATABASE_PATIENCE") or "30"
+    if not value.isdecimal() or not 1 <= int(value) <= 3600:
+        raise ConfigError(
+            "SH151", f'HORN_DATABASE_PATIENCE is "{value}", not a number of seconds up to 3600.'
+        )
+    return float(value)
+
+
+def leave_at_once(error: ShiphornError) -> None:
+    """End this process as a crash would, but for a word why: what is on record is gone on with later."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{show_cursor}\n{error}\n")
+    sys.stderr.flush()
+    os._exit(error.exit_status)
 
 
 def actor() -> str:
@@ -84,11 +126,26 @@ def open_store() -> Iterator[Store]:
     """The store alone: enough for what is on record."""
     from shiphorn.store.store import Store  # noqa: PLC0415
 
-    store = Store(home().state / "state.db")
+    store = Store(open_database("state"))
     try:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_executor() -> Iterator[Executor]:
+    """This process as an executor, without an engine: it can tell who lives."""
+    from shiphorn.store.postgres import explaining  # noqa: PLC0415
+
+    database = open_database("engine")
+    with explaining(database):
+        executor = _executor(database)
+        try:
+            yield executor
+        finally:
+            executor.release()
+            database.dispose()
 
 
 @asynccontextmanager
@@ -142,16 +199,27 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
 async def open_shipping(world: World) -> AsyncIterator[Shipping]:
     """The engine as well, launched on the running loop: what it takes to change hosts."""
     # DBOS takes 0.3 s to import, which only a deploy has to pay.
-    from shiphorn.engine.durable import Engine  # noqa: PLC0415
+    from shiphorn.engine import durable  # noqa: PLC0415
     from shiphorn.service.shipping import Shipping  # noqa: PLC0415
-    from shiphorn.store.sqlite import open_sqlite  # noqa: PLC0415
+    from shiphorn.store.postgres import explaining  # noqa: PLC0415
 
-    state = home().state
-    database = open_sqlite(state / "engine.db")
-    engine = Engine(database, state / "executors")
+    database = open_database("engine")
+    with explaining(database):
+        engine = durable.Engine(database, _executor(database), leave_at_once)
     try:
         shipping = Shipping(world, engine)
-        engine.launch()
+        with explaining(database):
+            engine.launch()
         yield shipping
     finally:
         engine.close()
+
+
+def _executor(database: Engine) -> Executor:
+    from shiphorn.engine.executor import FileExecutor  # noqa: PLC0415
+    from shiphorn.engine.session import SessionExecutor  # noqa: PLC0415
+    from shiphorn.store.postgres import place  # noqa: PLC0415
+
+    if database.dialect.name == "sqlite":
+        return FileExecutor(home().state / "executors")
+    return SessionExecutor(database, place(database.url), patience_seconds(), leave_at_once)

@@ -99,7 +99,20 @@ async def test_a_ref_that_does_not_exist_gets_its_neighbours_named(repo: Repo, s
     assert (raised.value.code, raised.value.hint) == ("SH203", "Did you mean main?")
 
 
-@pytest.mark.parametrize("ref", ["-x", "a b", "a..b", "a~1", "main^{tree}", "x\ny", "@{1}", "a:b", "--all"])
+async def test_branches_of_any_language_and_whole_names_are_found(repo: Repo, source: GitSource) -> None:
+    sha = repo.commit({"a": "1"})
+    branches = ["größe", "日本/x", "$(id)", "it's", 'a"b', ";x", "#12", "%d"]
+    for name in branches:
+        repo.git("branch", name)
+    await source.refresh()
+    for name in [*branches, "refs/heads/main", "refs/heads/größe"]:
+        assert (await source.resolve(name)).sha == sha
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["-x", "a b", "a..b", "a~1", "main^{tree}", "x\ny", "@{1}", "a:b", "--all", "@", ".x", "a//b", "a.lock"],
+)
 async def test_text_that_is_no_ref_never_reaches_git(repo: Repo, source: GitSource, ref: str) -> None:
     repo.commit({"a": "1"})
     await source.refresh()
@@ -123,6 +136,17 @@ async def test_the_mirror_follows_the_repository(repo: Repo, source: GitSource) 
     assert await source.has(second)
     assert (await source.resolve("main")).sha == second
     assert await code_of(source, "old") == "SH203"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root to give a folder away")
+async def test_a_repository_of_somebody_else_is_told_with_the_way_out(repo: Repo, source: GitSource) -> None:
+    repo.commit({"a": "1"})
+    os.chown(repo.path, 12345, 12345)
+    os.chown(repo.path / ".git", 12345, 12345)
+    with pytest.raises(SourceError) as raised:
+        await source.refresh()
+    assert "detected dubious ownership" in raised.value.message
+    assert "git config --global --add safe.directory" in raised.value.message
 
 
 async def test_an_unreachable_repository_is_told_without_its_password(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def horn(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from shiphorn.cli.main import main; main()", *arguments],
         cwd=folder,
-        env=os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "120"},
+        env={key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+        | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,
@@ -72,12 +73,16 @@ def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
     (tmp_path / "deploy.yml").write_text(CONFIG)
     checked = horn(tmp_path, "config", "check")
     assert "is valid: shop from https://example.com/shop.git, branch main" in checked.stdout
-    assert "REGION=eu" in checked.stdout
-    assert "http http://192.0.2.10/health, command bin/check" in " ".join(checked.stdout.split())
+    lines = [line.split() for line in checked.stdout.splitlines()]
+    assert ["env.REGION", "eu"] in lines
+    assert ["web1.eu", "192.0.2.10"] in lines
+    assert "http http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
     watched = horn(tmp_path, "config", "explain", "production", "web1.eu", "watch")
     assert "http http://192.0.2.10/health status 204, command bin/check" in watched.stdout
     explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
     assert explained.stdout.split()[-4:] == ["env.REGION", "eu", "app", "deploy.yml:4"]
+    without_host = horn(tmp_path, "config", "explain", "production", "env.REGION")
+    assert without_host.stdout.split()[-4:] == ["env.REGION", "{region}", "app", "deploy.yml:4"]
     unknown = horn(tmp_path, "config", "explain", "production", "web9")
     assert "production has no host web9." in unknown.stderr
 
@@ -122,6 +127,39 @@ def test_errors_are_json_for_programs(tmp_path: Path) -> None:
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"HORN_DATABASE": "mysql://ada:correct-horse@db/shop"},
+            (
+                "SH150 HORN_DATABASE does not begin with postgresql://.\n"
+                "  Write HORN_DATABASE as postgresql://USER@HOST:PORT/NAME, or unset it to use SQLite.\n"
+            ),
+        ),
+        (
+            {"HORN_DATABASE": "postgresql://db/shop", "HORN_DATABASE_PATIENCE": "a while"},
+            'SH151 HORN_DATABASE_PATIENCE is "a while", not a number of seconds up to 3600.\n',
+        ),
+    ],
+)
+def test_a_wrong_choice_of_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], error: str
+) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = horn(tmp_path, "history")
+    assert (done.returncode, done.stderr) == (2, error)
+
+
+def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> None:
+    assert " deploy [OPTIONS] [APP[@REF]] [to] ENV\n" in horn(tmp_path, "deploy", "--help").stdout
+    shown = horn(tmp_path, "--help").stdout
+    assert "..." not in shown.partition("\n")[2]
+    assert shown.index("\nShip:\n") < shown.index("\nLook:\n") < shown.index("\nSet up:\n")
+
+
 def test_every_command_has_a_line_of_help() -> None:
     def commands(group: object) -> list[object]:
         inner = getattr(group, "commands", None)
@@ -137,3 +175,20 @@ def test_the_sound_of_the_horn_is_written_as_a_wave_file(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     with wave.open(str(tmp_path / "horn.wav")) as made:
         assert made.getnframes() / made.getframerate() > 1
+
+
+def test_a_folder_that_cannot_be_used_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    (tmp_path / "state").write_text("in the way")
+    done = horn(tmp_path, "history")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"SH160 {tmp_path / 'state/shiphorn'} cannot be used: Not a directory.\n")
+    nowhere = horn(tmp_path, "init", "nowhere")
+    assert nowhere.stderr.startswith("SH532 nowhere is not a folder.\n")
+
+
+def test_state_and_cache_are_for_their_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    assert horn(tmp_path, "history").returncode == 0
+    for folder in ("state/shiphorn", ".cache/shiphorn"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700

@@ -98,6 +98,21 @@ def test_each_value_is_explained_by_its_line(config: Config) -> None:
     assert [row.key for row in config.explain("production", host, "ssh.user")] == ["ssh.user"]
 
 
+def test_the_keys_of_the_app_and_the_environment_are_explained_too(config: Config) -> None:
+    rows = {row.key: (row.value, row.layer, row.where) for row in config.explain("staging")}
+    assert rows["commands.build"] == (["make assets"], "app", "deploy.yml:8")
+    assert rows["phase_timeout"] == (30.0, "environment staging", "deploy.yml:14")
+    assert rows["concurrency"] == (128, "default", "default")
+    assert rows["branch"] == ("main", "default", "default")
+    assert rows["repo"] == ("../sample.git", "app", "deploy.yml:2")
+
+
+def test_a_key_that_nothing_sets_gets_its_neighbour_named(config: Config) -> None:
+    with pytest.raises(ConfigError) as raised:
+        config.explain("staging", None, "ssh.usr")
+    assert (raised.value.code, raised.value.hint) == ("SH111", "Did you mean ssh.user?")
+
+
 def test_keys_from_an_inventory_are_a_layer_and_are_checked(config: Config) -> None:
     host = Host("web9", "web9", region="us", settings={"env": {"CURRENCY": "USD"}})
     config.check_host("production", host)
@@ -125,19 +140,73 @@ environments:
     assert problems(text, tmp_path) == [
         "deploy.yml:2 repo: it has to be a path or a git URL",
         "deploy.yml:3 deploy_too: there is no such key; did you mean deploy_to?",
-        "deploy.yml:4 keep_releases: it should be a valid integer",
+        "deploy.yml:4 keep_releases: it has to be a whole number",
         "deploy.yml:5 shared.dirs[1]: it has to be a path inside the release, without ..",
         "deploy.yml:5 shared.file: there is no such key; did you mean files?",
         (
             "deploy.yml:6 env.A: there is no placeholder {regoin}; "
             "there are app, environment, region, zone, host (write {{regoin}} to mean it literally)"
         ),
+        "deploy.yml:6 env.B: the secret NOPE is not defined under secrets",
         "deploy.yml:8 environments.staging.hosts[1].name: is missing",
         "deploy.yml:8 environments.staging.hosts[1].nam: there is no such key; did you mean name?",
         "deploy.yml:8 environments.staging.require: it has to be a share such as 95%, or a number of hosts",
+        "deploy.yml:8 environments.staging: deploy_to is missing: set it here, or at the top",
+        "deploy.yml:9 environments.production: deploy_to is missing: set it here, or at the top",
         "deploy.yml:10 environments.production.regions.eu: it has both hosts and inventory; use one",
         "deploy.yml:11 environments.production.concurency: there is no such key; did you mean concurrency?",
     ]
+
+
+def test_what_should_be_another_kind_of_value_is_told_in_plain_words(tmp_path: Path) -> None:
+    text = """\
+app: 7
+repo: .
+deploy_to: /srv
+commands: {build: make, finish: [{run: x, once: 1}]}
+environments: {a: , b: {regions: {eu: }}}
+"""
+    assert problems(text, tmp_path) == [
+        "deploy.yml:1 app: it has to be a text; what looks like something else goes into quotes",
+        "deploy.yml:4 commands.build: it has to be a list",
+        "deploy.yml:4 commands.finish[0].once: it has to be true or false",
+        "deploy.yml:5 environments.a: it has to be a mapping of keys to values",
+        "deploy.yml:5 environments.b.regions.eu: it has to be a mapping of keys to values",
+    ]
+
+
+def test_numbers_of_the_environment_stay_as_they_were_written(tmp_path: Path) -> None:
+    config = load_text(
+        """\
+app: sample
+repo: .
+deploy_to: /srv
+keep_releases: 0x3
+env: {A: 1.10, B: 0755, C: 1e3, D: 2020-01-01, E: yes, F: true, G: 1_000, H: "1.0"}
+environments: {env: {keep_releases: 2, hosts: [{name: a, env: {A: 2.50}}, b]}}
+""",
+        tmp_path / "deploy.yml",
+    )
+    first, second = config.environment("env").regions[0].hosts
+    assert config.settings("env", second).env == {
+        "A": "1.10",
+        "B": "0755",
+        "C": "1e3",
+        "D": "2020-01-01",
+        "E": "yes",
+        "F": "true",
+        "G": "1_000",
+        "H": "1.0",
+    }
+    assert config.settings("env", first).env["A"] == "2.50"
+    assert config.settings("env", first).keep_releases == 2
+
+
+def test_an_environment_may_leave_out_the_build_of_the_app(tmp_path: Path) -> None:
+    text = "app: a\nrepo: .\ndeploy_to: /srv\ncommands: {build: [make]}\nenvironments: {p: {ENTRY}, q: {}}\n"
+    config = load_text(text.replace("{ENTRY}", "{commands: {build: []}}"), tmp_path / "deploy.yml")
+    assert config.environment("p").build == ()
+    assert config.environment("q").build == (Command("make"),)
 
 
 def test_what_no_single_key_shows_is_told_too(tmp_path: Path) -> None:
@@ -161,7 +230,10 @@ environments:
         ("", "SH102 deploy.yml is empty."),
         ("- a\n", "SH102 deploy.yml is not a mapping of keys to values."),
         ("a: [1\nb: 2\n", "SH102 deploy.yml:2 is not YAML"),
-        ("app: x\napp: y\n", "SH102 deploy.yml:2 is not YAML: found duplicate key"),
+        ("app: x\napp: y\n", "SH102 deploy.yml:2 is not usable YAML: found duplicate key"),
+        ("app: !ruby x\n", "SH102 deploy.yml:1 is not usable YAML: the tag !ruby means nothing here."),
+        ("a: x\nb: &b [*b]\n", "SH102 deploy.yml:2 is not usable YAML: its aliases make it too large."),
+        ("a: x\nb: \x07\n", "SH102 deploy.yml:2 is not YAML: control characters are not allowed."),
         ("app: x\n\tb: y\n", "SH102 deploy.yml:2 is not YAML"),
     ],
 )
@@ -175,6 +247,9 @@ def test_an_unknown_environment_gets_its_neighbour_named(config: Config) -> None
     with pytest.raises(ConfigError) as raised:
         config.environment("prodution")
     assert (raised.value.code, raised.value.hint) == ("SH110", "Did you mean production?")
+    with pytest.raises(ConfigError) as raised:
+        config.environment("prod")
+    assert raised.value.hint == "Did you mean production?"
 
 
 def test_the_file_is_found_from_below(tmp_path: Path) -> None:
@@ -311,7 +386,7 @@ environments: {production: {hosts: [a]}}
             "deploy.yml:6 watch[1].http: there is no placeholder {adress}; there are app, environment, "
             "region, zone, host, address (write {{adress}} to mean it literally)"
         ),
-        "deploy.yml:7 watch[2].tcp: it should be a valid string",
+        "deploy.yml:7 watch[2].tcp: it has to be a text; what looks like something else goes into quotes",
         ('deploy.yml:8 watch[3].tcp: it has to be an address and a port, such as "{address}:5432"'),
         "deploy.yml:9 watch[4]: a check of kind unit has no from and no status",
         "deploy.yml:10 watch[5].status: it has to be a status such as 200, or a class of them such as 2xx",
@@ -322,3 +397,10 @@ environments: {production: {hosts: [a]}}
         ),
         "deploy.yml:12 watch[7]: it needs exactly one of http, tcp, command, unit, process",
     ]
+
+
+def test_the_schema_takes_the_short_forms() -> None:
+    forms = json_schema()["$defs"]
+    assert [form.get("type") for form in forms["HostEntry"]["anyOf"]] == ["string", "object"]
+    assert [form.get("type") for form in forms["CommandEntry"]["anyOf"]] == ["string", "object"]
+    assert [form.get("type") for form in forms["WavesEntry"]["anyOf"]] == ["array", "object"]

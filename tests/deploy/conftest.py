@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
 
@@ -71,7 +71,7 @@ class Project:
 
     def write_config(self) -> None:
         with (self.folder / "deploy.yml").open("w") as file:
-            YAML().dump(self.config, file)
+            yaml.safe_dump(self.config, file, sort_keys=False)
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         self.write_config()
@@ -103,6 +103,11 @@ class Project:
     async def horn(self, *arguments: str) -> Done:
         """Run `horn` to its end."""
         return await self.end(await self.start(*arguments))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.02)
 
     async def deploy(self, *arguments: str) -> Done:
         return await self.horn("deploy", "production", "--yes", *arguments)
@@ -150,6 +155,14 @@ class Site(Project):
             tuple(sorted(path.name for path in (self.host(name) / "releases").glob("*")))
             for name in self.names
         }
+
+    async def paused(self) -> dict[str, Any]:
+        """Wait until the last deploy is paused: how it stands."""
+        async with asyncio.timeout(60):
+            while True:
+                for deploy in (await self.horn("history", "--json")).json[:1]:
+                    if deploy["state"] == "paused":
+                        return dict(deploy)
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(60):

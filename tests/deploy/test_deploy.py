@@ -1,9 +1,11 @@
 """Whole deploys, by the command line, to a fleet of demo hosts."""
 
 import os
+import signal
 from pathlib import Path
 
 from tests.deploy.conftest import Site
+from tests.programs import is_running
 
 
 async def test_a_deploy_puts_the_commit_on_every_host_in_one_execution_each(site: Site) -> None:
@@ -37,6 +39,16 @@ async def test_what_was_built_once_is_not_built_again(site: Site) -> None:
     assert (await site.deploy()).status == 0
     assert (site.folder / "builds").read_text() == "built\n"
     assert (site.host("web1.eu") / "current" / "built.txt").read_text() == "one"
+
+
+async def test_a_build_knows_nothing_that_its_artifact_is_not_known_by(site: Site) -> None:
+    site.config["commands"]["build"] = ["env | grep ^HORN_ | sort >seen; cat seen"]
+    sha = (await site.deploy("--json")).json["deploy"]["sha"]
+    seen = (site.host("web1.eu") / "current" / "seen").read_text().splitlines()
+    assert [line for line in seen if line.split("=")[0] != "HORN_ACTOR"] == [
+        "HORN_APP=sample",
+        f"HORN_REVISION={sha}",
+    ]
 
 
 async def test_a_failing_build_touches_no_host(site: Site) -> None:
@@ -81,7 +93,7 @@ async def test_fewer_hosts_are_enough_when_the_config_says_so(site: Site) -> Non
     done = await site.deploy()
     assert done.status == 0
     assert site.pages() == ["one", "one", "one", "", "one", "one"]
-    assert "1 of 6 hosts are behind" in done.out
+    assert "1 of 6 hosts are not as they should be" in done.out
 
 
 async def test_a_once_command_runs_on_one_host_and_its_failure_fails_all(site: Site) -> None:
@@ -146,7 +158,9 @@ async def test_a_plan_changes_nothing_and_shows_what_would_run(site: Site) -> No
     assert _tree(site.folder / "fleet") == before
     assert "two (Ada) to production. Nothing is changed." in done.out
     assert "COMMAND='bin/migrate --all'" in done.out
-    assert done.out.count("this text, to the letter") == 3
+    assert done.out.count("this text, to the letter") == 4
+    assert "wave 1: 6 web1.eu, web2.eu, web1.us, web2.us, web1.ap, web2.ap" in done.out
+    assert "not taken back: $ bin/migrate --all" in done.out
     as_json = (await site.deploy("--plan", "--json")).json
     assert [commit["subject"] for commit in as_json["commits"]] == ["two"]
     assert {host["facts"]["live_release"] for host in as_json["hosts"]} == {
@@ -188,6 +202,18 @@ async def test_execute_folds_what_hosts_print(site: Site) -> None:
     assert done.status == 0
     assert done.out.splitlines()[1].startswith("  web1.eu, web2.eu, web2.us, web1.ap, web2.ap ")
     assert done.out.splitlines()[3].startswith("  web1.us ")
+
+
+async def test_an_interrupted_execute_leaves_nothing_running(site: Site) -> None:
+    await site.deploy()
+    process = await site.start(
+        "exec", "production", "--", "echo $$ >$HOME/pid.new; mv $HOME/pid.new $HOME/pid; sleep 100"
+    )
+    await site.until(lambda: site.everywhere("pid"))
+    pids = [int((site.fleet.home(name) / "pid").read_text()) for name in site.names]
+    process.send_signal(signal.SIGINT)
+    assert (await site.end(process)).status == 130
+    await site.until(lambda: not any(is_running(pid) for pid in pids))
 
 
 async def test_wrong_words_are_explained(site: Site) -> None:

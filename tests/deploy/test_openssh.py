@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import os
 import pwd
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.conftest import Project
-from tests.programs import program
+from tests.programs import is_running, program
 from tests.sshd import SshLab
 
 NAMES = ("web1", "web2", "web3")
@@ -209,3 +210,16 @@ async def test_a_host_that_nobody_knows_is_refused_then_trusted(lab: Lab) -> Non
         assert fingerprint in right.out
     assert (await lab.deploy()).status == 0
     assert lab.pages() == ["one"] * 3
+
+
+async def test_an_interrupted_execute_leaves_nothing_running(lab: Lab) -> None:
+    assert (await lab.deploy()).status == 0
+    process = await lab.start(
+        "exec", "production", "--", "echo $$ >$HOME/new; mv $HOME/new $HOME/pid; sleep 100"
+    )
+    files = [lab.folder / name / "pid" for name in NAMES]
+    await lab.until(lambda: all(file.exists() for file in files))
+    pids = [int(file.read_text()) for file in files]
+    process.send_signal(signal.SIGINT)
+    assert (await lab.end(process)).status == 130
+    await lab.until(lambda: not any(is_running(pid) for pid in pids))

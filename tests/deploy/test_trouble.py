@@ -112,6 +112,21 @@ async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number
     assert not (site.fleet.home("web1.eu") / "ran").exists()
 
 
+async def test_what_an_interrupted_command_printed_is_kept(site: Site) -> None:
+    site.config["commands"]["stage"] = ["echo all is well", f"echo still here; {WAIT}"]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    process.send_signal(signal.SIGINT)
+    await site.end(process)
+    printed = (await site.horn("logs", "1", "--json")).json["outputs"]
+    assert {(one["exit_status"], one["output"]) for one in printed} == {
+        (0, "all is well\n"),
+        (None, "still here\n"),
+    }
+    assert len(printed) == 12
+    assert "did not end" in (await site.horn("logs", "1")).out
+
+
 async def test_a_deploy_can_be_stopped_from_another_terminal(site: Site) -> None:
     site.config["commands"]["stage"] = [WAIT]
     process = await site.start("deploy", "production", "--yes")
@@ -182,13 +197,13 @@ async def test_an_older_deploy_of_another_deployer_is_refused_by_the_hosts(site:
     assert site.pages() == ["two"] * 6
 
 
-async def test_a_failing_restart_is_told_and_the_way_back_is_shown(site: Site) -> None:
+async def test_hosts_stay_on_the_new_release_where_the_config_wants_no_way_back(site: Site) -> None:
+    site.config["environments"]["production"]["on_failure"] = "stop"
     site.config["commands"]["restart"] = ['case "$HOME" in *web2.us) echo "port taken"; exit 1;; esac']
     done = await site.deploy()
     assert done.status == 6
     assert site.pages() == ["one"] * 6
     assert "1 of 6 hosts went wrong after the flip" in done.out
-    assert "horn rollback production" in done.out
     assert "1 host: run the new release, but something went wrong after the switch" in done.out
 
 

@@ -180,6 +180,7 @@ def test_without_the_word_nothing_flips_and_nothing_is_left(host: ScriptHost) ->
         "runs",
         "trash",
         "unfinished",
+        "unproven",
     ]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
@@ -25,19 +24,11 @@ from shiphorn.store.tables import metadata
 ORDER = Order("shop", "production", Kind.DEPLOY, "main", Selection(regions=("eu",)), "ada", "friday")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db")
-    yield opened
-    opened.close()
-
-
 def opened(store: Store, executor: str = "one", now: float = 1000.0) -> int:
     return store.deploys.open(ORDER, ("deploy.yml", "app: shop"), executor, now).id
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    database = open_sqlite(tmp_path / "state.db")
+def test_the_migrations_make_the_tables_that_the_code_uses(database: Engine) -> None:
     schema.migrate(database)
     with database.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -47,7 +38,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
 
 
 def test_only_its_owner_can_read_the_database(tmp_path: Path) -> None:
-    Store(tmp_path / "state.db").close()
+    Store(open_sqlite(tmp_path / "state.db")).close()
     assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
 
 
@@ -85,6 +76,17 @@ def test_a_lock_that_is_taken_twice_keeps_its_token(store: Store) -> None:
     assert store.deploys.lock(again, 2000.0) == token
 
 
+def test_a_deploy_that_ends_lets_go_of_its_environment_in_the_same_instant(store: Store) -> None:
+    number = opened(store)
+    record = store.deploys.get(number)
+    assert record is not None
+    store.deploys.lock(record, 1000.0)
+    store.deploys.update(number, phase="finish")
+    assert store.deploys.holder("shop", "production") == number
+    store.deploys.update(number, state=DeployState.SUCCEEDED, finished_at=2000.0)
+    assert store.deploys.holder("shop", "production") is None
+
+
 def test_history_is_newest_first(store: Store) -> None:
     one, two = opened(store), opened(store)
     assert [record.id for record in store.deploys.history("shop", "production")] == [two, one]
@@ -109,10 +111,16 @@ def test_hosts_keep_their_order_and_their_problems(store: Store) -> None:
         Host("web2", "192.0.2.2", region="eu", roles=("db", "web")),
         Host("web1", "192.0.2.1", region="eu"),
     ]
-    store.hosts.place(number, hosts)
-    store.hosts.place(number, hosts)
+    placed = [HostRun(hosts[0], 0), HostRun(hosts[1], 1, wave=2)]
+    store.hosts.place(number, placed)
+    store.hosts.place(number, placed)
     failed = HostRun(
-        hosts[1], 1, HostState.FAILED, Phase.STAGE, HostProblem("SH402", "no room", "disk full", "df -h")
+        hosts[1],
+        1,
+        HostState.FAILED,
+        Phase.STAGE,
+        HostProblem("SH402", "no room", "disk full", "df -h"),
+        wave=2,
     )
     store.hosts.save(number, [failed])
     found = store.hosts.of_deploy(number)

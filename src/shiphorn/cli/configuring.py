@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,15 +10,18 @@ import typer
 
 from shiphorn.cli import terminal
 from shiphorn.cli.terminal import ConfigOption, JsonOption
-from shiphorn.errors import Refused
+from shiphorn.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
+    from shiphorn.config.layers import Explained
     from shiphorn.config.load import Config
     from shiphorn.service.fleet import Member
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(help="The project; here if left out.")] = Path(),
+    directory: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The project; here if left out.")
+    ] = Path(),
 ) -> None:
     """Write a first deploy.yml for the project that is found; never overwrites one."""
     from shiphorn.config.starter import detect, write_starter  # noqa: PLC0415
@@ -46,32 +50,19 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             }
         )
         return
-    console = terminal.console()
     from rich.markup import escape  # noqa: PLC0415
 
-    from shiphorn.cli.show import table  # noqa: PLC0415
+    from shiphorn.cli.show_config import show_members  # noqa: PLC0415
+    from shiphorn.model.redact import without_password  # noqa: PLC0415
 
+    console = terminal.console()
+    repo = without_password(loaded.repo)
     console.print(
-        f"[green]✓[/] {loaded.path} is valid: {loaded.app} from {loaded.repo}, branch {loaded.branch}"
+        f"[green]✓[/] {escape(str(loaded.path))} is valid: {escape(loaded.app)} from {escape(repo)}, "
+        f"branch {escape(loaded.branch)}"
     )
-    for name, all_ in found.items():
-        shown = table("host", "login", "deploy to", "commands", "watch", "env")
-        for one in all_:
-            settings, login = one.settings, one.login
-            commands = ", ".join(
-                f"{len(value)} {moment}" for moment, value in settings.commands.items() if value
-            )
-            address = f"{login.user}@{one.host.address}" if login.user else one.host.address
-            shown.add_row(
-                one.host.name,
-                address,
-                settings.deploy_to,
-                commands,
-                escape(", ".join(check.name for check in loaded.checks(name, one.host))),
-                " ".join(f"{key}={_shown(value)}" for key, value in settings.env.items()),
-            )
-        console.print(f"\n[bold]{name}[/]")
-        console.print(shown)
+    for name, members in found.items():
+        show_members(console, loaded.environment(name), members)
 
 
 def explain(
@@ -87,26 +78,18 @@ def explain(
 ) -> None:
     """Each value that holds for a host, with the layer and the line that it comes from."""
     loaded = terminal.config(config)
-    loaded.environment(environment)
-    chosen = None
-    if host:
-        found = terminal.run(_members(loaded, environment))
-        chosen = next((one.host for one in found if one.host.name == host), None)
-        if chosen is None:
-            raise Refused(
-                "SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}"
-            )
-    rows = loaded.explain(environment, chosen, key)
+    rows = _explained(loaded, environment, host, key)
     if as_json:
         terminal.print_json(rows)
         return
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import table  # noqa: PLC0415
+    from shiphorn.cli.show_config import value_of  # noqa: PLC0415
 
-    shown = table("key", "value", "layer", "where")
+    shown = table("key", "value", "layer", "where", gives_way="value")
     for row in rows:
-        shown.add_row(row.key, escape(_shown(row.value)), row.layer, row.where)
+        shown.add_row(row.key, escape(value_of(row.value)), row.layer, row.where)
     terminal.console().print(shown)
 
 
@@ -117,6 +100,21 @@ def schema() -> None:
     terminal.print_json(json_schema())
 
 
+def _explained(loaded: Config, environment: str, host: str, key: str) -> list[Explained]:
+    loaded.environment(environment)
+    if not host:
+        return loaded.explain(environment, None, key)
+    found = terminal.run(_members(loaded, environment))
+    chosen = next((one.host for one in found if one.host.name == host), None)
+    if chosen is not None:
+        return loaded.explain(environment, chosen, key)
+    if not key:
+        # `explain ENV KEY`, the host left out.
+        with suppress(ConfigError):
+            return loaded.explain(environment, None, host)
+    raise Refused("SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}")
+
+
 async def _members(config: Config, environment: str) -> list[Member]:
     from shiphorn.model.target import Selection  # noqa: PLC0415
     from shiphorn.service.fleet import members  # noqa: PLC0415
@@ -124,21 +122,3 @@ async def _members(config: Config, environment: str) -> list[Member]:
 
     async with open_world(lambda _: None) as world:
         return await members(world, config, environment, Selection())
-
-
-def _shown(value: object) -> str:
-    from shiphorn.model.settings import SecretRef  # noqa: PLC0415
-
-    match value:
-        case SecretRef():
-            return f"(secret {value.name})"
-        case {"secret": name}:
-            return f"(secret {name})"
-        case list():
-            return ", ".join(_shown(one) for one in value)
-        case {"run": run}:
-            return str(run)
-        case dict():
-            return " ".join(f"{name} {_shown(one)}" for name, one in value.items())
-        case _:
-            return str(value)

@@ -38,6 +38,8 @@ async def perform(hosts: int, *, keep: bool, mute: bool, directory: Path | None)
     console = terminal.console()
     folder = _folder(directory)
     # Its deploys are nobody's history: they stay with the demo.
+    # What is only tried does not belong on the record of a team.
+    os.environ.pop("HORN_DATABASE", None)
     os.environ |= {"XDG_STATE_HOME": str(folder / "state"), "XDG_CACHE_HOME": str(folder / "cache")}
     try:
         console.print(
@@ -98,7 +100,7 @@ async def _visit(console: Console, ports: dict[str, int]) -> None:
 async def _stay(console: Console, folder: Path, ports: dict[str, int]) -> None:
     console.print(
         f"\nThe fleet stays up until Ctrl-C. In another terminal:\n\n"
-        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache\n"
+        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache HORN_DATABASE=\n"
     )
     name, port = next(iter(ports.items()))
     for command in (

@@ -6,23 +6,26 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, looking, running, shipping, trying
+from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, steering, trying
+from shiphorn.cli.help import Command, Group
 from shiphorn.cli.terminal import failing_well
 
 app = typer.Typer(
+    cls=Group,
     name="horn",
     help="Deploy any application to any number of hosts, all at once, or not at all.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
-host_app = typer.Typer(help="Hosts and their keys.", rich_markup_mode=None)
+config_app = typer.Typer(cls=Group, help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
+host_app = typer.Typer(cls=Group, help="Trust the key of a host: host trust.", rich_markup_mode=None)
 
 
 def _version(wanted: bool) -> None:
@@ -42,20 +45,31 @@ def _start(
         looking.next_step()
 
 
-for panel, commands in {
-    "Ship": (shipping.deploy, shipping.rollback, shipping.stop, shipping.resume),
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Ship": (
+        shipping.deploy,
+        shipping.rollback,
+        shipping.converge,
+        steering.pause,
+        steering.continue_,
+        steering.stop,
+        shipping.resume,
+    ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
-    "Help": (configuring.init, looking.doctor, trying.demo, trying.sound),
-}.items():
+    "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
+    "Set up": (configuring.init, looking.doctor),
+    "Try": (trying.demo, trying.sound),
+}
+for panel, commands in _COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.command("exec")(running.execute)
-config_app.command()(configuring.check)
-config_app.command()(configuring.explain)
-config_app.command()(configuring.schema)
-host_app.command()(running.trust)
-app.add_typer(config_app, name="config")
-app.add_typer(host_app, name="host")
+        app.command(command.__name__.rstrip("_"), cls=Command, rich_help_panel=panel)(command)
+app.command("exec", cls=Command, rich_help_panel="Look")(running.execute)
+config_app.command(cls=Command)(configuring.check)
+config_app.command(cls=Command)(configuring.explain)
+config_app.command(cls=Command)(configuring.schema)
+host_app.command(cls=Command)(running.trust)
+app.add_typer(config_app, name="config", rich_help_panel="Set up")
+app.add_typer(host_app, name="host", rich_help_panel="Set up")
 
 
 def main() -> None:

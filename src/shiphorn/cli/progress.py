@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -15,18 +16,28 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from shiphorn.model.deploy import HostState, Phase, Wish
+from shiphorn.cli.show import counted
+from shiphorn.deploy.gates import in_words
+from shiphorn.model.deploy import HostState, Kind, Phase, Wish
 from shiphorn.model.events import (
     Asked,
     BuildOutput,
+    Continued,
     DeployStarted,
     Event,
+    GatesAnswered,
+    GatesOverridden,
     HealthChanged,
     HostChanged,
+    Paused,
     PhaseFinished,
     PhaseStarted,
+    Queued,
+    RollbackStarted,
     WatchProgress,
+    WaveStarted,
 )
+from shiphorn.model.gates import Verdict
 from shiphorn.model.health import Outcome
 
 SLOW_AFTER_SECONDS = 2.0
@@ -38,6 +49,7 @@ _PASSED = {
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
+    Phase.ROLLBACK: {HostState.REVERTED},
 }
 _TOLD = {
     Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
@@ -46,7 +58,6 @@ _TOLD = {
 }
 _ASKED = {
     Wish.PAUSE: "asked for a pause: it comes once the hosts at work have settled",
-    Wish.CONTINUE: "says: go on",
     Wish.STOP: "asked to stop: stopping, and taking everything back",
     Wish.LEAVE: "asked to stop: stopping, and leaving hosts as they are",
 }
@@ -80,6 +91,7 @@ class Progress:
         self._detail = ""
         self._watch: WatchProgress | None = None
         self._errors = 0
+        self._pause = ""
         self._unwell = 0
         self._spinner = Spinner("dots")
 
@@ -104,10 +116,44 @@ class Progress:
                 self._health(event)
             case BuildOutput():
                 self._detail = event.line
-            case Asked():
+            case WaveStarted():
+                hosts = counted(sum(event.hosts.values()), "host")
+                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
+            case RollbackStarted():
+                self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
+                self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")
+            case _:
+                self._people(event)
+
+    def _people(self, event: Event) -> None:
+        """What people asked, and are asked; and whom the deploy waits for."""
+        match event:
+            case Queued():
+                self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
+            case GatesAnswered():
+                self._gates(event)
+            case GatesOverridden():
+                self._console.print(
+                    f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "
+                    f"would not let it through: {escape(event.reason)}"
+                )
+            case Asked() if event.wish in _ASKED:
                 self._console.print(f"[yellow]![/] {escape(event.actor)} {_ASKED[Wish(event.wish)]}")
+            case Paused():
+                self._pause = event.reason
+                number, until = event.deploy_id, datetime.fromtimestamp(event.until, UTC)
+                self._console.print(f"[yellow]‖[/] paused: {escape(event.reason)}")
+                self._console.print(
+                    f"  [cyan]Go on: horn continue {number}. Take it back: horn stop {number}. "
+                    f"By itself it is taken back at {until:%H:%M} UTC.[/]"
+                )
+            case Continued():
+                self._pause = ""
+                self._console.print(f"[green]▸[/] {escape(event.actor)} says: go on")
 
     def __rich__(self) -> Any:
+        if self._pause:
+            return Text(f"paused: {self._pause}", style="yellow", no_wrap=True, overflow="ellipsis")
         if not self._phase:
             return Text()
         grid = Table.grid(padding=(0, 1))
@@ -116,17 +162,23 @@ class Progress:
             self._spinner,
             Text(f"{self._phase:<8}", style="bold"),
             Text(f"{seconds:5.1f} s", style="dim"),
-            Text(self._now(seconds), no_wrap=True, overflow="ellipsis"),
+            Text(f" {self._now(seconds)}", no_wrap=True, overflow="ellipsis"),
         )
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = "Rolling back" if event.what == "rollback" else "Deploying"
-        ref = f" {event.ref}" if event.ref else ""
-        self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] to [bold]{escape(event.environment)}[/]"
-            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
-        )
+        app, environment = escape(event.app), escape(event.environment)
+        ref = escape(event.ref)
+        match Kind(event.what):
+            case Kind.ROLLBACK:
+                doing = f"[bold]Rolling back {app}[/] in [bold]{environment}[/]" + (
+                    f" to {ref}" if ref else ""
+                )
+            case Kind.CONVERGE:
+                doing = f"[bold]Bringing hosts of {app}[/] in [bold]{environment}[/] to {ref}"
+            case Kind.DEPLOY:
+                doing = f"[bold]Deploying {app}{f' {ref}' if ref else ''}[/] to [bold]{environment}[/]"
+        self._console.print(f"{doing} [dim]#{event.deploy_id} by {escape(event.actor)}[/]")
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()
@@ -134,6 +186,12 @@ class Progress:
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
+
+    def _gates(self, event: GatesAnswered) -> None:
+        for one in event.answers:
+            if one.verdict == Verdict.WAIT:
+                told = escape(in_words(one, event.at))
+                self._console.print(f"[yellow]…[/] waits for the gate {escape(one.gate)}: {told}")
 
     def _host(self, event: HostChanged) -> None:
         self._known[event.host] = None

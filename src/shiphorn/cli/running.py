@@ -26,8 +26,12 @@ def execute(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
-    user: Annotated[str, typer.Option("--user", "-u", help="Another account, by sudo -n.")] = "",
-    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds it may take.")] = 600,
+    user: Annotated[
+        str, typer.Option("--user", "-u", metavar="USER", help="Another account, by sudo -n.")
+    ] = "",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Seconds it may take.")
+    ] = 600,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -41,15 +45,12 @@ def execute(
     if as_json:
         terminal.print_json([{"host": host.name, "result": one} for host, one in found])
     else:
-        from rich.markup import escape  # noqa: PLC0415
-
-        from shiphorn.cli.show import show_folds  # noqa: PLC0415
+        from shiphorn.cli.show import show_folds, show_problems  # noqa: PLC0415
         from shiphorn.service.folding import fold  # noqa: PLC0415
 
         console = terminal.console()
         show_folds(console, fold(printed), len(found))
-        for name, problem in problems:
-            console.print(f"[red]✗ {escape(name)}[/] {problem.code} {escape(problem.message)}")
+        show_problems(console, problems)
     if problems or any(one.exit_status != 0 for _, one in printed):
         raise SystemExit(1)
 
@@ -57,7 +58,8 @@ def execute(
 def trust(
     name: Annotated[str, typer.Argument(metavar="HOST", help="Host, as the config names it.")],
     fingerprint: Annotated[
-        str, typer.Option("--fingerprint", help="Accept only this fingerprint; does not ask.")
+        str,
+        typer.Option("--fingerprint", metavar="SHA256", help="Accept only this fingerprint; does not ask."),
     ] = "",
     config: ConfigOption = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""deploy, rollback, stop, resume: the commands that change hosts."""
+"""deploy, rollback, converge, resume: the commands that change hosts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,9 +25,17 @@ from shiphorn.errors import DeployFailed, Refused
 if TYPE_CHECKING:
     from shiphorn.config.load import Config
     from shiphorn.model.deploy import Deploy, Order
+    from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
+ForceOption = Annotated[
+    str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
+]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Fail at once when another deploy is at work there.")
+]
 MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
 
 
@@ -43,6 +52,8 @@ def deploy(
     role: RoleOption = None,
     hosts: HostsOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")] = False,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     mute: MuteOption = False,
     as_json: JsonOption = False,
@@ -55,14 +66,20 @@ def deploy(
     loaded = terminal.config(config)
     app, ref, environment = parse_words(words, loaded.app)
     order = Order(
-        app, environment, ref=ref, selection=terminal.selection(region, zone, role, hosts), actor=actor()
+        app,
+        environment,
+        ref=ref,
+        selection=terminal.selection(region, zone, role, hosts),
+        actor=actor(),
+        forced=force,
     )
     if plan:
         terminal.run(_plan(loaded, order, as_json=as_json))
         return
     what = f"Deploy {app}@{ref or loaded.branch} to {environment}"
     _ask(f"{what} ({order.selection})?" if not order.selection.everything else f"{what}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=mute, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=mute, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
 def rollback(
@@ -74,6 +91,8 @@ def rollback(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
+    force: ForceOption = "",
+    no_wait: NoWaitOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -93,24 +112,39 @@ def rollback(
         to,
         terminal.selection(region, zone, role, hosts),
         actor(),
+        forced=force,
     )
     _ask(f"Roll {loaded.app} in {environment} back to {to or 'the release before'}?", yes=yes or as_json)
-    _finish(terminal.run(ship(loaded, order, mute=True, as_json=as_json)), as_json=as_json)
+    shipped = ship(loaded, order, mute=True, as_json=as_json, wait=not no_wait)
+    _finish(terminal.run(shipped), as_json=as_json)
 
 
-def stop(deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")]) -> None:
-    """Ask a deploy to stop at the next safe point; before its flip it takes everything back."""
-    from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
-
-    with open_store() as store:
-        ask(store, deploy_id, Wish.STOP, actor())
-    typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
+def converge(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="Environment.")],
+    region: RegionOption = None,
+    zone: ZoneOption = None,
+    role: RoleOption = None,
+    hosts: HostsOption = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", metavar="SECONDS", min=1, help="Look again and again, until Ctrl-C."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring hosts that are behind, have drifted or are new to the release that they should run."""
+    loaded = terminal.config(config)
+    selected = terminal.selection(region, zone, role, hosts)
+    while True:
+        results = terminal.run(_converge(loaded, environment, selected, as_json=as_json))
+        well = _show_converged(results, as_json=as_json)
+        if every is None:
+            raise SystemExit(0 if well else DeployFailed.exit_status)
+        time.sleep(every)
 
 
 def resume(
-    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy.")],
+    deploy_id: IdArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a deploy to its end whose process died."""
@@ -143,7 +177,21 @@ async def _plan(config: Config, order: Order, *, as_json: bool) -> None:
         show(terminal.console(), made)
 
 
-async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> dict[str, Any]:
+async def _converge(
+    config: Config, environment: str, selected: Selection, *, as_json: bool
+) -> list[dict[str, Any]]:
+    """Carry out a converge for each release that hosts lack."""
+    from shiphorn.service.fleet import behind  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        orders = await behind(world, config, environment, selected, actor())
+    return [await ship(config, order, mute=True, as_json=as_json) for order in orders]
+
+
+async def ship(
+    config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
+) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
@@ -154,7 +202,7 @@ async def ship(config: Config, order: Order, *, mute: bool, as_json: bool) -> di
     with progress_to(None if as_json else terminal.console()) as tell:
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
-            ended = await _with_interrupts(shipping, shipping.record(config, order))
+            ended = await _with_interrupts(shipping, shipping.record(config, order, wait=wait))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:
         await horn
@@ -180,8 +228,8 @@ async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
         nonlocal asked
         if asked:
             typer.echo(
-                f"\nLeft deploy {record.id} where it is. Go on with it: horn resume {record.id}\n"
-                "If it had not flipped yet, the next deploy takes over by itself.",
+                f"\nLeft deploy {record.id} where it is. Bring it to its end: horn resume {record.id}\n"
+                "If no host had switched yet, the next deploy takes over by itself.",
                 err=True,
             )
             sys.stdout.flush()
@@ -207,6 +255,21 @@ async def _sound() -> None:
 def _ask(question: str, *, yes: bool) -> None:
     if not yes and sys.stdin.isatty() and not typer.confirm(question, default=True):
         raise Refused("SH527", "nothing was done.")
+
+
+def _show_converged(results: list[dict[str, Any]], *, as_json: bool) -> bool:
+    """Show how converges ended: whether all went well."""
+    from shiphorn.cli.show import show_end  # noqa: PLC0415
+    from shiphorn.model.deploy import DeployState  # noqa: PLC0415
+
+    if as_json:
+        terminal.print_json(results)
+    elif not results:
+        terminal.console().print("All hosts that can be reached run what they should.")
+    else:
+        for result in results:
+            show_end(terminal.console(), result["deploy"], result["hosts"])
+    return all(result["deploy"].state == DeployState.SUCCEEDED for result in results)
 
 
 def _finish(result: dict[str, Any], *, as_json: bool) -> None:

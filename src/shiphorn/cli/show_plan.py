@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -9,7 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from shiphorn.cli.show import names, table
+from shiphorn.cli.show_locks import show_answers
 from shiphorn.deploy.plan import HostPreview, Plan
+from shiphorn.model.gates import Verdict
 from shiphorn.model.health import Check
 
 COMMITS_SHOWN = 20
@@ -23,13 +26,16 @@ def show(console: Console, plan: Plan) -> None:
         f"[dim]({escape(commit.author)})[/] to [bold]{escape(order.environment)}[/]. Nothing is changed."
     )
     _show_commits(console, plan)
+    _show_gates(console, plan)
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
-    for moment in ("stage", "flip"):
-        _show_scripts(console, moment, plan.hosts)
+    _show_waves(console, plan)
     _show_checks(console, plan.hosts)
-    for moment in ("watch", "finish"):
+    _show_rollback(console, plan)
+    for moment in ("stage", "flip", "watch", "finish", "rollback"):
         _show_scripts(console, moment, plan.hosts)
+    if any(one.verdict != Verdict.PASS for one in plan.gates):
+        console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
         console.print(f"[red]{len(bad)} of {len(plan.hosts)} hosts are not ready: this deploy would stop.[/]")
@@ -49,6 +55,11 @@ def _show_commits(console: Console, plan: Plan) -> None:
             console.print(f"  {sign} and {len(commits) - COMMITS_SHOWN} more")
 
 
+def _show_gates(console: Console, plan: Plan) -> None:
+    console.print("[bold]gates[/]")
+    show_answers(console, plan.gates, time.time())
+
+
 def _show_build(console: Console, plan: Plan) -> None:
     console.print("[bold]build[/], here, before packing" + ("" if plan.build else ": no commands"))
     for command in plan.build:
@@ -66,6 +77,33 @@ def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:
         free = f"{one.facts.free_bytes / 1e9:.1f} GB" if one.facts else ""
         shown.add_row(one.host.name, one.host.region, one.deploy_to, live, free, problem)
     console.print(shown)
+
+
+def _show_waves(console: Console, plan: Plan) -> None:
+    by_wave: defaultdict[int, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        by_wave[one.wave].append(one.host.name)
+    console.print("[bold]switch[/]" + (", all at one instant" if len(by_wave) == 1 else ""))
+    bake = f", watched for {plan.limits.bake_seconds:.0f} s" if plan.limits.bake_seconds else ""
+    asks = ", once a person says so" if plan.limits.waves.pause else ""
+    for number, hosts in sorted(by_wave.items()):
+        asked = asks if number > 1 else ""
+        console.print(f"  wave {number}: {len(hosts)} [cyan]{escape(names(hosts))}[/]{bake}{asked}")
+
+
+def _show_rollback(console: Console, plan: Plan) -> None:
+    limits, count = plan.limits, len(plan.hosts)
+    console.print(
+        f"[bold]if it goes wrong[/]: {count - limits.required(count)} of {count} hosts may fail before the "
+        f"switch, {limits.tolerated(count)} after it; then: {limits.on_failure}"
+    )
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for one in plan.hosts:
+        groups[one.back_to].append(one.host.name)
+    for release, hosts in groups.items():
+        console.print(f"  back to {release or 'nothing'}: {len(hosts)} [cyan]{escape(names(hosts))}[/]")
+    for command in plan.staying:
+        console.print(f"  [yellow]not taken back[/]: [dim]$[/] {escape(command)}")
 
 
 def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:

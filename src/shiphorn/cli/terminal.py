@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -21,30 +22,41 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PIPED_WIDTH = 200
+"""Columns of tables that go to a pipe or a file."""
+_NOT_SHOWN = frozenset({"config_text"})
+"""Fields that JSON leaves out: a config may list thousands of hosts, for each of twenty deploys."""
+
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Config file; deploy.yml here or above if left out.")
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Config file; deploy.yml here or above if left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RegionOption = Annotated[
-    list[str] | None, typer.Option("--region", "-r", help="Only this region; may be repeated.")
+    list[str] | None,
+    typer.Option("--region", "-r", metavar="REGION", help="Only this region; may be repeated."),
 ]
 ZoneOption = Annotated[
-    list[str] | None, typer.Option("--zone", "-z", help="Only this zone; may be repeated.")
+    list[str] | None, typer.Option("--zone", "-z", metavar="ZONE", help="Only this zone; may be repeated.")
 ]
 RoleOption = Annotated[
-    list[str] | None, typer.Option("--role", help="Only hosts with this role; may be repeated.")
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", help="Only hosts with this role; may be repeated."),
 ]
 HostsOption = Annotated[
     list[str] | None,
-    typer.Option("--hosts", help="Only hosts whose names match this pattern; may be repeated."),
+    typer.Option(
+        "--hosts", metavar="GLOB", help="Only hosts whose names match this pattern; may be repeated."
+    ),
 ]
 
 
 def console() -> Console:
-    """Standard output as rich writes to it."""
+    """Standard output as rich writes to it: what is printed stays as it is, long lines included."""
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(highlight=False, soft_wrap=True)
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, emoji=False, soft_wrap=True, width=None if known else PIPED_WIDTH)
 
 
 def config(path: Path | None) -> Config:
@@ -76,6 +88,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
 
 
+def note(text: str) -> None:
+    """Say on standard error that there is nothing to show, and why."""
+    typer.secho(text, err=True, dim=True)
+
+
 def print_error(error: ShiphornError, *, as_json: bool = False) -> None:
     """Say what happened and what to do, on standard error."""
     if as_json:
@@ -95,13 +112,23 @@ def failing_well(call: Callable[[], T]) -> T:
     try:
         return call()
     except ShiphornError as error:
-        print_error(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_status) from None
+        expected = error
+    except OSError as error:
+        # Of a file of this machine: the state, the cache, what an option names.
+        if error.filename is None:
+            raise
+        expected = ConfigError(
+            "SH160",
+            f"{error.filename} cannot be used: {error.strerror}.",
+            hint="Look at its folder, its owner and the disk.",
+        )
+    print_error(expected, as_json="--json" in sys.argv)
+    raise SystemExit(expected.exit_status)
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {one.name: getattr(value, one.name) for one in fields(value) if one.name not in _NOT_SHOWN}
     if isinstance(value, (frozenset, set)):
         return sorted(value)
     return str(value)

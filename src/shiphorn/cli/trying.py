@@ -11,14 +11,16 @@ from shiphorn.cli import terminal
 
 
 def demo(
-    hosts: Annotated[int, typer.Option("--hosts", min=1, max=500, help="How many.")] = 6,
+    hosts: Annotated[int, typer.Option("--hosts", metavar="N", min=1, max=500, help="How many.")] = 6,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the fleet up to play with, until Ctrl-C.")
     ] = False,
     mute: Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")] = False,
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", help="Where the fleet lives; a temporary folder if left out."),
+        typer.Option(
+            "--directory", metavar="FOLDER", help="Where the fleet lives; a temporary folder if left out."
+        ),
     ] = None,
 ) -> None:
     """See it work: a fleet of SSH hosts on this machine, a sample app, two deploys and a rollback."""
@@ -29,7 +31,7 @@ def demo(
 
 def sound(
     file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it to this WAV file instead.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to this WAV file instead.")
     ] = None,
 ) -> None:
     """Sound the horn."""

@@ -136,9 +136,9 @@ def fill_check(kind: str, text: str, facts: dict[str, str]) -> str:
 
 def explained(layers: Layers, positions: Positions, facts: dict[str, str]) -> list[Explained]:
     """Each leaf with its origin, in the order of the schema; with `facts`, placeholders are filled."""
-    rows = {key: Explained(key, value, "default", "default") for key, value in _leaves(_defaults(), ())}
+    rows = {key: Explained(key, value, "default", "default") for key, value in leaves(_defaults())}
     for layer in layers:
-        for key, value in _leaves(layer.values, ()):
+        for key, value in leaves(layer.values):
             where = positions.where((*layer.key, *key.split("."))) if layer.key is not None else "inventory"
             rows[key] = Explained(key, _filled(key, value, facts) if facts else value, layer.name, where)
     return list(rows.values())
@@ -194,20 +194,17 @@ def _check(position: int, entry: CheckEntry) -> Check:
 
 
 def _defaults() -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in Overrides().model_dump().items()
-        if key not in _FREE and not (key == "deploy_to" and not value)
-    }
+    return {key: value for key, value in Overrides().model_dump().items() if key not in _FREE}
 
 
-def _leaves(values: dict[str, Any], above: tuple[str, ...]) -> list[tuple[str, Any]]:
+def leaves(values: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """(key, value) of all that is no mapping, the keys joined by dots."""
     found: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, dict) and set(value) != {"secret"}:
-            found += _leaves(value, (*above, key))
-        elif not (above == ("commands",) and key == "build"):
-            found.append((".".join((*above, key)), value))
+            found += leaves(value, f"{above}{key}.")
+        else:
+            found.append((above + key, value))
     return found
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config.layers import Explained, Layers, checks_of, explained, facts_of, host_settings
+from shiphorn.config import whole
+from shiphorn.config.layers import (
+    Explained,
+    Layers,
+    checks_of,
+    explained,
+    facts_of,
+    host_settings,
+    leaves,
+)
 from shiphorn.config.positions import Key, Positions, read
-from shiphorn.config.problems import as_config_error, problems_error
+from shiphorn.config.problems import near, problems_error, told
 from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides
 from shiphorn.config.schema import Environment as EnvironmentEntry
 from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
 from shiphorn.model.health import Check
-from shiphorn.model.settings import Command, HostSettings, Limits, SecretRef
+from shiphorn.model.settings import Command, HostSettings, Limits
 from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
+_APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
 
 
@@ -79,11 +88,11 @@ class Config:
         """An environment. Raises ConfigError SH110 if there is none of this name."""
         entry = self._model.environments.get(name)
         if entry is None:
-            near = difflib.get_close_matches(name, self.environments, n=1)
+            meant = near(name, self.environments)
             raise ConfigError(
                 "SH110",
                 f"{self.path.name} has no environment {name}.",
-                hint=f"Did you mean {near[0]}?" if near else f"It has {', '.join(self.environments)}.",
+                hint=f"Did you mean {meant}?" if meant else f"It has {', '.join(self.environments)}.",
             )
         regions = entry.regions or {DEFAULT_REGION: entry}
         return Environment(
@@ -91,12 +100,12 @@ class Config:
             tuple(self._region(name, region, one) for region, one in regions.items()),
             _limits(entry),
             entry.sound if entry.sound is not None else name == "production",
-            tuple(map(_command, (entry.commands.build or self._model.commands.build))),
+            tuple(map(_command, self._build(entry))),
         )
 
     def settings(self, environment: str, host: Host) -> HostSettings:
         """All overridable keys for a host, after all layers. Computed once for hosts that are alike."""
-        layers = self._layers(environment, host)
+        layers = self._layers(environment, host, None)
         key = layers.cache_key(environment, host)
         if key not in self._cache:
             self._cache[key] = host_settings(layers, self.app, environment, host, self.path.parent)
@@ -107,10 +116,24 @@ class Config:
         return checks_of(self.settings(environment, host), self.app, environment, host)
 
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
-        """Each value with the layer and the line that it comes from; `key` keeps those below it."""
+        """Each value with the layer and the line that it comes from; `key` keeps those below it.
+
+        Raises ConfigError SH111 for a key that there is not.
+        """
         facts = facts_of(self.app, environment, host) if host else {}
-        rows = explained(self._layers(environment, host), self._positions, facts)
-        return [row for row in rows if not key or row.key == key or row.key.startswith(f"{key}.")]
+        place = self._place_of(environment, host) if host else None
+        rows = explained(self._layers(environment, host, place), self._positions, facts)
+        rows += self._of_app() + self._of_environment(environment)
+        chosen = [row for row in rows if not key or row.key == key or row.key.startswith(f"{key}.")]
+        if not chosen:
+            known = [row.key for row in rows]
+            meant = near(key, dict.fromkeys([*known, *(one.partition(".")[0] for one in known)]))
+            raise ConfigError(
+                "SH111",
+                f"nothing sets {key}, and it has no default.",
+                hint=f"Did you mean {meant}?" if meant else f"All keys: horn config explain {environment}",
+            )
+        return chosen
 
     def check_host(self, environment: str, host: Host) -> None:
         """Check the keys that a dynamic inventory gave a host. Raises ConfigError SH101."""
@@ -118,9 +141,33 @@ class Config:
             Overrides.model_validate(host.settings)
         except ValidationError as error:
             path = Path(f"the inventory of {environment}, {host.name}")
-            raise as_config_error(error, Overrides, Positions(path), path) from None
+            raise problems_error(told(error, Overrides), Positions(path), path) from None
 
-    def _layers(self, environment: str, host: Host | None) -> Layers:
+    def _of_app(self) -> list[Explained]:
+        """The keys that only stand at the top, but for those with names of their own."""
+        return [
+            self._explained(("app", ()), self._data, name, value)
+            for name, value in self._model.model_dump(include=set(_APP_KEYS)).items()
+        ]
+
+    def _of_environment(self, name: str) -> list[Explained]:
+        """The keys that only environments have."""
+        own = set(EnvironmentEntry.model_fields) - set(RegionEntry.model_fields) - {"regions", "roles"}
+        layer: tuple[str, Key] = (f"environment {name}", ("environments", name))
+        values = leaves(self._model.environments[name].model_dump(mode="json", include=own))
+        return [self._explained(layer, self._data["environments"][name], key, value) for key, value in values]
+
+    def _explained(self, layer: tuple[str, Key], data: dict[str, Any], key: str, value: Any) -> Explained:
+        if key.split(".", maxsplit=1)[0] not in data:
+            return Explained(key, value, "default", "default")
+        return Explained(key, value, layer[0], self._positions.where((*layer[1], *key.split("."))))
+
+    def _build(self, entry: EnvironmentEntry) -> list[CommandEntry]:
+        own = "build" in entry.commands.model_fields_set
+        return entry.commands.build if own else self._model.commands.build
+
+    def _layers(self, environment: str, host: Host | None, place: Key | None) -> Layers:
+        """The layers of a host, or of an environment; `place` is where the host stands in the file."""
         layers = Layers()
         layers.add("app", (), self._data)
         name: Key = ("environments", environment)
@@ -135,7 +182,7 @@ class Config:
         for role in host.roles:
             layers.add(f"role {role}", ("roles", role), self._data.get("roles", {}).get(role))
             layers.add(f"role {role}", (*name, "roles", role), entry.get("roles", {}).get(role))
-        layers.add(f"host {host.name}", self._place_of(environment, host), host.settings)
+        layers.add(f"host {host.name}", place, host.settings)
         return layers
 
     def _place_of(self, environment: str, host: Host) -> Key | None:
@@ -183,11 +230,12 @@ def load(path: Path) -> Config:
 def load_text(text: str, path: Path) -> Config:
     """Load a text as if it stood at `path`. Raises as `load`."""
     data, positions = read(text, path)
+    whole.keep_env_as_written(data, positions)
+    found = whole.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:
-        raise as_config_error(error, App, positions, path) from None
-    found = _more_problems(model)
+        found = [*told(error, App), *found]
     if found:
         raise problems_error(found, positions, path)
     secrets = {
@@ -196,57 +244,6 @@ def load_text(text: str, path: Path) -> Config:
     }
     repo = _repository(model.repo, path.parent)
     return Config(path, text, model.app, repo, model.repo_tree, model.branch, secrets, model, data, positions)
-
-
-def _more_problems(model: App) -> list[tuple[Key, str]]:
-    """What no single key shows: names used twice, secrets that are not defined, no deploy_to."""
-    found: list[tuple[Key, str]] = []
-    for name, environment in model.environments.items():
-        place: Key = ("environments", name)
-        regions = environment.regions or {"": environment}
-        seen: set[str] = set()
-        for region, entry in regions.items():
-            inner: Key = (*place, "regions", region) if region else place
-            for index, host in enumerate(entry.hosts):
-                if host.name in seen:
-                    found.append(((*inner, "hosts", index), f"the host {host.name} is there twice"))
-                seen.add(host.name)
-        if not model.deploy_to and not _sets_deploy_to(environment):
-            found.append((place, "deploy_to is missing: set it here, or at the top"))
-    for key, overrides in _all_overrides(model):
-        found += [
-            ((*key, "env", variable), f"the secret {value.name} is not defined under secrets")
-            for variable, value in overrides.env.items()
-            if isinstance(value, SecretRef) and value.name not in model.secrets
-        ]
-        is_inner = len(key) > 2 or key[:1] == ("roles",)
-        if is_inner and overrides.commands.build:
-            found.append(((*key, "commands", "build"), "builds are for the app or a whole environment"))
-    return found
-
-
-def _sets_deploy_to(environment: EnvironmentEntry) -> bool:
-    if environment.deploy_to:
-        return True
-    regions = environment.regions.values()
-    return bool(regions) and all(
-        region.deploy_to or (region.hosts and all(host.deploy_to for host in region.hosts))
-        for region in regions
-    )
-
-
-def _all_overrides(model: App) -> list[tuple[Key, Overrides]]:
-    found: list[tuple[Key, Overrides]] = [((), model)]
-    found += [(("roles", role), entry) for role, entry in model.roles.items()]
-    for name, environment in model.environments.items():
-        place: Key = ("environments", name)
-        found.append((place, environment))
-        found += [((*place, "roles", role), entry) for role, entry in environment.roles.items()]
-        regions = [((*place, "regions", region), entry) for region, entry in environment.regions.items()]
-        found += regions
-        for inner, listed in [(place, environment), *regions]:
-            found += [((*inner, "hosts", index), host) for index, host in enumerate(listed.hosts)]
-    return found
 
 
 def _host(region: str, entry: HostEntry, raw: Any) -> Host:

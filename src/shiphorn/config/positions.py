@@ -1,26 +1,47 @@
-"""YAML as plain values, with the line that each came from."""
+"""YAML as plain values, with the line that each came from.
+
+Plain scalars are read by YAML 1.2's core schema, as JSON and editors do: `yes` is a text, `0755` the number
+755, `2020-01-01` a text. PyYAML parses; its own reading of scalars, that of YAML 1.1, is not used.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
 
 from shiphorn.errors import ConfigError
 
 Key = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""
 
+_WORDS = {"": None, "~": None} | {
+    form: value
+    for word, value in (("null", None), ("true", True), ("false", False))
+    for form in (word, word.capitalize(), word.upper())
+}
+_NUMBERS = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text, 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text, 16)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+)
+_UNTAGGED = "untagged"
+_TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
+VALUES_AT_MOST = 1_000_000
+DEPTH_AT_MOST = 30
+"""What aliases may make of a file: nobody writes more, and one may hold itself."""
+
 
 class Positions:
-    """The lines of values in a file, counted from 1."""
+    """The lines of values in a file, counted from 1, and how numbers were written."""
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._lines: dict[Key, int] = {(): 1}
+        self._written: dict[Key, str] = {}
 
     def put(self, key: Key, line: int) -> None:
         """Record a line."""
@@ -36,52 +57,99 @@ class Positions:
         """`deploy.yml:12`."""
         return f"{self._name}:{self.line(key)}"
 
+    def put_written(self, key: Key, text: str) -> None:
+        """Record how a number was written."""
+        self._written[key] = text
+
+    def written(self, key: Key) -> str | None:
+        """How a number was written: `1.10` where the value is 1.1; None for what is no number."""
+        return self._written.get(key)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A loader that leaves plain scalars to us."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML has it
+    DEFAULT_SCALAR_TAG = _UNTAGGED
+
 
 def read(text: str, path: Path) -> tuple[dict[str, Any], Positions]:
     """The mapping in a YAML text. Raises ConfigError SH102 with the line."""
     try:
-        data = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
+        root = yaml.compose(text, _Loader)
+    except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
         raise ConfigError("SH102", f"{where} is not YAML: {_reason(error)}.") from error
-    except YAMLError as error:
-        raise ConfigError("SH102", f"{path.name} is not YAML: {error}.") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError("SH102", f"{path.name}:{line} is not YAML: {error.reason}.") from error
     positions = Positions(path)
-    if not isinstance(data, CommentedMap):
+    if not isinstance(root, yaml.MappingNode):
+        empty = root is None or (isinstance(root, yaml.ScalarNode) and not root.value)
         raise ConfigError(
             "SH102",
-            f"{path.name} is {'empty' if data is None else 'not a mapping of keys to values'}.",
+            f"{path.name} is {'empty' if empty else 'not a mapping of keys to values'}.",
             hint="Write a first one in another folder: horn init",
         )
-    plain: dict[str, Any] = _plain(data, (), positions)
-    return plain, positions
+    return _Reader(positions, path.name).mapping(root, ()), positions
 
 
-def _reason(error: MarkedYAMLError) -> str:
+class _Reader:
+    """Turns the nodes of one file into values."""
+
+    def __init__(self, positions: Positions, name: str) -> None:
+        self._positions = positions
+        self._name = name
+        self._values = 0
+
+    def mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        """The values by key; those of merged mappings (`<<`) are the weakest."""
+        plain: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for name_node, item in node.value:
+            name = str(getattr(name_node, "value", ""))
+            if not isinstance(name_node, yaml.ScalarNode):
+                raise self._error(name_node, "a key has to be a text")
+            if name == "<<" and not name_node.style:
+                for merged in item.value if isinstance(item, yaml.SequenceNode) else [item]:
+                    if not isinstance(merged, yaml.MappingNode):
+                        raise self._error(item, "<< takes a mapping, or a list of mappings")
+                    plain = self.mapping(merged, key) | plain
+                continue
+            if name in own:
+                raise self._error(name_node, f'found duplicate key "{name}"')
+            own[name] = self._value(item, (*key, name), name_node)
+        return plain | own
+
+    def _value(self, node: yaml.Node, key: Key, at: yaml.Node) -> Any:
+        self._values += 1
+        if self._values > VALUES_AT_MOST or len(key) > DEPTH_AT_MOST:
+            raise self._error(node, "its aliases make it too large")
+        self._positions.put(key, at.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*key, index), item) for index, item in enumerate(node.value)]
+        if node.tag in _TEXT_TAGS or (node.tag == _UNTAGGED and getattr(node, "style", None)):
+            return node.value
+        if node.tag != _UNTAGGED:
+            raise self._error(node, f"the tag {node.tag} means nothing here")
+        return self._plain(node.value, key)
+
+    def _plain(self, text: str, key: Key) -> Any:
+        if text in _WORDS:
+            return _WORDS[text]
+        for pattern, number in _NUMBERS:
+            if pattern.fullmatch(text):
+                self._positions.put_written(key, text)
+                return number(text)
+        return text
+
+    def _error(self, node: yaml.Node, reason: str) -> ConfigError:
+        return ConfigError("SH102", f"{self._name}:{node.start_mark.line + 1} is not usable YAML: {reason}.")
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
     reason = (error.problem or error.context or "").split(" with value")[0]
     return "tabs may not indent" if "'\\t'" in reason else reason
-
-
-def _plain(value: Any, key: Key, positions: Positions) -> Any:
-    match value:
-        case CommentedMap():
-            plain = {}
-            for name, item in value.items():
-                inner = (*key, str(name))
-                if name in value.lc.data:
-                    positions.put(inner, value.lc.key(name)[0] + 1)
-                plain[str(name)] = _plain(item, inner, positions)
-            return plain
-        case CommentedSeq():
-            for index in range(len(value)):
-                positions.put((*key, index), value.lc.item(index)[0] + 1)
-            return [_plain(item, (*key, index), positions) for index, item in enumerate(value)]
-        case None | bool():
-            return value
-        case int():
-            return int(value)
-        case float():
-            return float(value)
-        case _:
-            return str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -13,40 +13,57 @@ from pydantic import BaseModel, ValidationError
 from shiphorn.config.positions import Key, Positions
 from shiphorn.errors import ConfigError
 
+_EXPECTED = {
+    "model_type": "it has to be a mapping of keys to values",
+    "dict_type": "it has to be a mapping of keys to values",
+    "list_type": "it has to be a list",
+    "string_type": "it has to be a text; what looks like something else goes into quotes",
+    "int_type": "it has to be a whole number",
+    "bool_type": "it has to be true or false",
+}
 
-def as_config_error(
-    error: ValidationError, model: type[BaseModel], positions: Positions, path: Path
-) -> ConfigError:
-    """Pydantic's errors as one of ours."""
+
+def told(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, str]]:
+    """Pydantic's errors in our words, each with where it is."""
     found = []
     for one in error.errors(include_url=False):
         key = _in_file(one["loc"])
         found.append((key, _told(one, key, model)))
-    return problems_error(found, positions, path)
+    return found
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What was perhaps meant: a known name that is alike, or the only one that begins so; "" if none."""
+    known = list(known)
+    alike = difflib.get_close_matches(name, known, n=1)
+    begun = [one for one in known if name and one.startswith(name)]
+    return alike[0] if alike else begun[0] if len(begun) == 1 else ""
 
 
 def problems_error(found: Sequence[tuple[Key, str]], positions: Positions, path: Path) -> ConfigError:
     """(key, what is wrong) pairs as one ConfigError SH101, by line."""
     ordered = sorted(found, key=lambda one: positions.line(one[0]))
-    told = tuple(f"{positions.where(key)} {_shown(key)}{text}" for key, text in ordered)
-    count = f"{len(told)} problem{'s' if len(told) > 1 else ''}"
-    return ConfigError("SH101", f"{path} has {count}.", problems=told)
+    lines = tuple(f"{positions.where(key)} {_shown(key)}{text}" for key, text in ordered)
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+    return ConfigError("SH101", f"{path} has {count}.", problems=lines)
 
 
 def _told(one: Any, key: Key, model: type[BaseModel]) -> str:
     match one["type"]:
         case "extra_forbidden":
             valid = keys_at(model, key[:-1])
-            near = difflib.get_close_matches(str(key[-1]), valid, n=1, cutoff=0.6)
+            meant = near(str(key[-1]), valid)
             return (
-                f"there is no such key; did you mean {near[0]}?"
-                if near
-                else (f"there is no such key; there are {', '.join(valid)}")
+                f"there is no such key; did you mean {meant}?"
+                if meant
+                else f"there is no such key; there are {', '.join(valid)}"
             )
         case "missing":
             return "is missing"
         case "value_error":
             return str(one["ctx"]["error"])
+        case kind if kind in _EXPECTED:
+            return _EXPECTED[kind]
         case _:
             return str(one["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
 

@@ -73,6 +73,11 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value in ("", None) or isinstance(value, (list, dict, BaseModel)):
+    # A port of 0 stands for ssh's own.
+    if (
+        value in ("", None)
+        or (value == 0 and type(value) is int)
+        or isinstance(value, (list, dict, BaseModel))
+    ):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +12,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     WithJsonSchema,
     model_validator,
 )
 from pydantic import Strict as PydanticStrict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from shiphorn.model.health import Kind
 from shiphorn.model.settings import OnFailure, SecretRef
@@ -248,7 +251,23 @@ class Ssh(Strict):
     connect_timeout: Duration = Field(20.0, description="How long a login may take.")
 
 
-class CommandEntry(Strict):
+class Short(Strict):
+    """A mapping that may also be written shorter, as `short` says in JSON Schema."""
+
+    short: ClassVar[dict[str, Any]] = {"type": "string"}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Both forms."""
+        reference = handler(core)
+        long = handler.resolve_ref_schema(reference)
+        both = {"description": long.pop("description", ""), "anyOf": [cls.short, dict(long)]}
+        long.clear()
+        long.update(both)
+        return reference
+
+
+class CommandEntry(Short):
     """A shell command: a string, or a mapping with `run`."""
 
     run: str = Field(min_length=1, description="The command, for `sh`.")
@@ -268,7 +287,7 @@ class Commands(Strict):
     """Commands by moment."""
 
     build: list[CommandEntry] = Field(
-        [], description="On the deployer, in the exported tree, before packing."
+        [], description="On the deployer, in the exported tree, before packing; without `env`."
     )
     stage: list[CommandEntry] = Field([], description="On hosts, in the new release, before the flip.")
     restart: list[CommandEntry] = Field([], description="On hosts, right after the flip.")
@@ -349,7 +368,7 @@ class Overrides(Strict):
     watch: list[CheckEntry] = Field([], description="What has to be well after the switch.")
 
 
-class HostEntry(Overrides):
+class HostEntry(Overrides, Short):
     """A host: its name, or a mapping with `name`."""
 
     name: Name = Field(description="Name, and address if none is given.")
@@ -364,8 +383,10 @@ class HostEntry(Overrides):
         return {"name": value} if isinstance(value, str) else value
 
 
-class WavesEntry(Strict):
+class WavesEntry(Short):
     """How an environment is cut into waves: a list of sizes, or a mapping."""
+
+    short: ClassVar[dict[str, Any]] = {"type": "array", "items": {"type": ["string", "integer"]}}
 
     sizes: Sizes = Field([], description="Hosts that have the release after each wave: `1`, `10%`, `50%`.")
     per: Literal["region", "zone", "role"] | None = Field(

@@ -105,7 +105,9 @@ def detect(directory: Path) -> str:
 
 
 def write_starter(directory: Path) -> Path:
-    """Write deploy.yml into a project. Raises Refused SH510 if there is one."""
+    """Write deploy.yml into a project. Raises Refused SH510 if there is one, SH532 for no such folder."""
+    if not directory.is_dir():
+        raise Refused("SH532", f"{directory} is not a folder.", hint="Name the folder of a project.")
     path = directory / "deploy.yml"
     app = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.resolve().name).strip("-_") or "app"
     head = _HEAD.format(

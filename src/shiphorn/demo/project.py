@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 _FILES = {
     "app.py": "app.py",
@@ -79,14 +79,11 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
         "env": {"APP_ENV": "{environment}", "REGION": "{region}"},
         "environments": {"production": {"regions": regions}},
     }
-    yaml = YAML()
-    yaml.default_flow_style = None
-    yaml.width = 110
     with (directory / "deploy.yml").open("w") as file:
         file.write(
             "# The demo's config. See where a value comes from: horn config explain production web1.eu\n"
         )
-        yaml.dump(config, file)
+        yaml.safe_dump(config, file, sort_keys=False, default_flow_style=None, width=110)
     return ports
 
 

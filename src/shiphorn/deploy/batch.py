@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from shiphorn.deploy import pause
 from shiphorn.deploy.deployment import ENDING, Deployment, Target
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ConnectError, ShiphornError
-from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.deploy import HostState, Phase, Wish
 
+TOOK_TOO_LONG = "SH420"
 FLUSH_SECONDS = 0.5
 """How often states are written, and the wish to stop is looked for, while a batch runs."""
 
@@ -19,37 +21,57 @@ FLUSH_SECONDS = 0.5
 class HostWork:
     """A phase's work for one host. All of it may be done twice: hosts know what they did.
 
-    `reached` are the states of a host that needs it no more. `also_failed` includes hosts that the
-    deploy gave up on.
+    `needed_by` says which hosts still need it. `stoppable` work is dropped where it is when a person
+    ends the deploy, and begins on no further host while it is paused. `takes_back` is for hosts that
+    the deploy gave up on, too. `judged` work is followed by the question whether enough hosts are left.
     """
 
     phase: Phase
     one: Callable[[Deployment, Target], Awaitable[None]]
-    reached: frozenset[HostState]
-    also_failed: bool = False
+    needed_by: Callable[[Deployment, Target], bool]
+    stoppable: bool = True
+    takes_back: bool = False
+    judged: bool = True
 
-    def needed_by(self, target: Target) -> bool:
-        """Whether the host is to be worked on."""
-        return (self.also_failed or not target.failed) and target.run.state not in self.reached
+    def waiting(self, deployment: Deployment, targets: Iterable[Target]) -> list[Target]:
+        """The hosts to be worked on."""
+        return [
+            target
+            for target in targets
+            if (self.takes_back or not target.failed) and self.needed_by(deployment, target)
+        ]
 
 
 async def work_on(deployment: Deployment, work: HostWork, targets: Sequence[Target]) -> None:
-    """Do the work for each host that needs it; a failure is that host's alone.
+    """Do the work for each host that needs it; a failure is that host's alone."""
+    waiting = work.waiting(deployment, targets)
+    may_begin, begun = asyncio.Event(), 0
+    may_begin.set()
 
-    When a person asks the deploy to stop before its flip, what runs is dropped where it is.
-    """
-    waiting = [target for target in targets if work.needed_by(target)]
-    stoppable = not (deployment.flipping or work.also_failed)
+    async def one(target: Target) -> None:
+        nonlocal begun
+        await may_begin.wait()
+        begun += 1
+        try:
+            await _one(deployment, work, target)
+        finally:
+            begun -= 1
+
     async with asyncio.TaskGroup() as group:
-        working = group.create_task(
-            each(waiting, lambda target: _one(deployment, work, target), at_once=deployment.at_once)
-        )
+        working = group.create_task(each(waiting, one, at_once=deployment.at_once))
         while not working.done():
             await asyncio.wait({working}, timeout=FLUSH_SECONDS)
             deployment.save(waiting)
-            if stoppable and not working.done() and deployment.wish()[0] in ENDING:
+            wish, actor = deployment.wish() if work.stoppable else (Wish.NOTHING, "")
+            if wish in ENDING and not working.done():
                 working.cancel()
                 await deployment.world.fleet.drop(waiting)
+            elif wish == Wish.PAUSE:
+                may_begin.clear()
+                if not begun and not working.done():
+                    await pause.wait(deployment, f"{actor} paused it")
+            else:
+                may_begin.set()
     deployment.save(waiting)
 
 
@@ -64,13 +86,15 @@ async def _one(deployment: Deployment, work: HostWork, target: Target) -> None:
             target.flip = None
             await work.one(deployment, target)
     except ShiphornError as error:
-        if not target.failed:
-            deployment.fail(target, work.phase, error, _state_after(work.phase, error))
+        if not target.failed or work.phase == Phase.ROLLBACK:
+            deployment.fail(target, work.phase, error, _state_after(work.phase, target, error))
 
 
-def _state_after(phase: Phase, error: ShiphornError) -> HostState:
+def _state_after(phase: Phase, target: Target, error: ShiphornError) -> HostState:
     if phase in (Phase.RESTART, Phase.FINISH):
         return HostState.BROKEN
-    if phase == Phase.FLIP and isinstance(error, ConnectError):
+    if phase == Phase.ROLLBACK:
+        return HostState.UNKNOWN if target.run.state == HostState.UNKNOWN else HostState.BROKEN
+    if phase == Phase.FLIP and (isinstance(error, ConnectError) or error.code == TOOK_TOO_LONG):
         return HostState.UNKNOWN
     return HostState.FAILED

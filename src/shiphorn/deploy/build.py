@@ -47,13 +47,8 @@ async def packing(deployment: Deployment, tools: frozenset[str]) -> Packing:
 
 
 async def _build(deployment: Deployment, tree: Path) -> None:
-    order = deployment.record.order
-    facts = {
-        "HORN_APP": order.app,
-        "HORN_ENVIRONMENT": order.environment,
-        "HORN_RELEASE": deployment.record.release,
-        "HORN_REVISION": deployment.record.sha,
-    }
+    # No more than the artifact is known by: it is used again for other releases and environments.
+    facts = {"HORN_APP": deployment.record.order.app, "HORN_REVISION": deployment.record.sha}
 
     def on_line(line: str) -> None:
         deployment.world.tell(BuildOutput(deployment.id, time.time(), line))

@@ -6,11 +6,16 @@ import time
 from collections import Counter
 
 from shiphorn.deploy.deployment import STOPPED, Deployment
+from shiphorn.deploy.judge import gone_wrong, tolerated
+from shiphorn.deploy.lock import lock_after_failure
 from shiphorn.deploy.problems import summary
+from shiphorn.deploy.queue import SUPERSEDED
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import DeployState, HostState
+from shiphorn.model.deploy import DeployState, HostState, Kind, Phase
 from shiphorn.model.events import DeployFinished
 from shiphorn.store.store import Store
+
+_ENDED_BY = {STOPPED: DeployState.STOPPED, SUPERSEDED: DeployState.SUPERSEDED}
 
 
 def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
@@ -19,6 +24,8 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     state, code, message, hint = _verdict(deployment, error)
     counts = dict(Counter(str(target.run.state) for target in deployment.targets.values()))
     message = deployment.redactor.text(message)
+    if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
+        _keep_others_from_it(deployment, f"{code} {message}", now)
     deployment.change(state=state, finished_at=now, code=code, message=message, hint=hint)
     deployment.world.store.deploys.unlock(deployment.id)
     seconds = now - deployment.record.started_at
@@ -26,31 +33,64 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     return state
 
 
+def _keep_others_from_it(deployment: Deployment, reason: str, now: float) -> None:
+    """After a rollback: close the environment until somebody has looked, and mark the commit bad.
+
+    A host that could not catch up says nothing of the commit, and closes nothing.
+    """
+    record, store = deployment.record, deployment.world.store
+    order = record.order
+    tried = any(target.run.phase == Phase.ROLLBACK for target in deployment.targets.values())
+    if not tried or order.kind == Kind.CONVERGE:
+        return
+    lock_after_failure(store, order.app, order.environment, reason, record.id, now)
+    if order.kind == Kind.DEPLOY:
+        store.marks.mark(order.app, record.sha, reason, "", now, deploy_id=record.id)
+
+
 def _verdict(deployment: Deployment, error: ShiphornError | None) -> tuple[DeployState, str, str, str]:
     if error is not None:
-        state = DeployState.STOPPED if error.code == STOPPED else DeployState.FAILED
-        return state, error.code, error.message, error.hint
+        return _given_up(deployment, error)
     runs = [target.run for target in deployment.targets.values()]
-    bad = [run for run in runs if run.state in (HostState.BROKEN, HostState.UNKNOWN)]
+    wrong = [target.run for target in gone_wrong(deployment)]
     behind = [run for run in runs if run.state == HostState.FAILED]
-    needed = deployment.environment.limits.required(len(runs))
-    if bad or len(runs) - len(behind) < needed:
-        wrong = f"{len(bad) + len(behind)} of {len(runs)} hosts went wrong after the flip"
-        back = f"Deploy again, or: horn rollback {deployment.environment.name}"
+    release = deployment.record.release
+    if len(wrong) > tolerated(deployment):
+        # Only what comes last, behind the watch, gets here.
         return (
             DeployState.FAILED,
             "SH603",
-            f"{wrong}: {summary(bad + behind)}.",
-            f"The others run {deployment.record.release}. {back}",
+            f"{len(wrong)} of {len(runs)} hosts went wrong at the end: {summary(wrong)}.",
+            f"All run {release}. Deploy again, or: horn rollback {deployment.environment.name}",
         )
-    if behind:
+    if wrong or behind:
+        catches_up = deployment.record.order.kind == Kind.CONVERGE
+        told = f"{len(wrong) + len(behind)} of {len(runs)} hosts are not as they should be"
+        converge = f"Bring hosts that are behind up to date: horn converge {deployment.environment.name}"
         return (
-            DeployState.SUCCEEDED,
+            DeployState.FAILED if catches_up else DeployState.SUCCEEDED,
             "SH604",
-            f"{len(behind)} of {len(runs)} hosts are behind: {summary(behind)}.",
-            "They are brought up to date by the next deploy that reaches them.",
+            f"{told}: {summary(wrong + behind)}.",
+            converge if behind else f"They run {release}; what they printed: horn logs {deployment.id}",
         )
     return DeployState.SUCCEEDED, "", "", ""
+
+
+def _given_up(deployment: Deployment, error: ShiphornError) -> tuple[DeployState, str, str, str]:
+    runs = [target.run for target in deployment.targets.values()]
+    back = [run for run in runs if run.state == HostState.REVERTED]
+    stuck = [run for run in runs if run.phase == Phase.ROLLBACK and run.state != HostState.REVERTED]
+    if stuck:
+        told = f"{len(stuck)} of {len(stuck) + len(back)} hosts could not be switched back: {summary(stuck)}."
+        hint = f"Once they can be reached: horn converge {deployment.environment.name}"
+        return DeployState.FAILED, "SH608", f"{error.message} {told}", hint
+    if error.code in _ENDED_BY:
+        return _ENDED_BY[error.code], error.code, error.message, error.hint
+    if not back:
+        return DeployState.FAILED, error.code, error.message, error.hint
+    environment = deployment.environment.name
+    hint = f"Look at it: horn logs {deployment.id}. Then let others deploy again: horn unlock {environment}"
+    return DeployState.ROLLED_BACK, error.code, error.message, hint
 
 
 def crashed(store: Store, deploy_id: int, error: Exception) -> None:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
-from shiphorn.deploy.batch import HostWork, work_on
+from shiphorn.deploy import pause
+from shiphorn.deploy.batch import FLUSH_SECONDS, HostWork, work_on
 from shiphorn.deploy.deployment import Deployment, open_deployment
 from shiphorn.deploy.judge import require_enough
+from shiphorn.deploy.remedy import Remedy, ask_a_person, asks_a_person, choose
 from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine
 from shiphorn.engine.fanout import batches
-from shiphorn.errors import Refused, ShiphornError
+from shiphorn.errors import DeployFailed, Refused, ShiphornError
 from shiphorn.model.deploy import Phase
-from shiphorn.model.events import PhaseFinished, PhaseStarted
+from shiphorn.model.events import PhaseFinished, PhaseStarted, WaveStarted
 
-LocalWork = Callable[[Deployment], Awaitable[str]]
+LocalWork = Callable[[Deployment], Coroutine[Any, Any, str]]
 """Work of a phase on the deployer; gives a note for people."""
 
 
@@ -43,29 +47,42 @@ class Conductor:
             self._open[run] = open_deployment(self._world, record)
         return self._open[run]
 
-    async def step(self, run: str, phase: Phase, work: LocalWork) -> None:
-        """Run a phase's work on the deployer as one step."""
+    async def step(self, run: str, phase: Phase, work: LocalWork, *, stoppable: bool = True) -> None:
+        """Run a phase's work on the deployer as one step; a stop by a person cuts it short."""
 
         async def recorded() -> str:
             deployment = self.deployment(run)
+            if stoppable:
+                await pause.if_wished(deployment)
             began = _begin(deployment, phase, {})
-            note = await work(deployment)
+            doing = work(deployment)
+            note = await (_while_wanted(deployment, doing) if stoppable else doing)
             _end(deployment, phase, began, note)
             return note
 
-        await self._engine.step(phase, recorded)
+        await self._judged(run, phase, recorded)
 
     async def on_hosts(
-        self, run: str, phase: Phase, *, first: LocalWork | None = None, then: LocalWork | None = None
+        self,
+        run: str,
+        phase: Phase,
+        wave: int = 0,
+        *,
+        first: LocalWork | None = None,
+        then: LocalWork | None = None,
     ) -> None:
-        """Run a phase on all hosts that are still going, then judge whether to go on.
+        """Run a phase on the hosts that need it, then judge whether to go on.
 
         `first` and `then` are the phase's work on the deployer before and after; `then` gives the note.
         """
+        work = self._host_work[phase]
 
         async def begin() -> float:
             deployment = self.deployment(run)
-            began = _begin(deployment, phase, dict(deployment.regions()))
+            if work.stoppable:
+                await pause.if_wished(deployment)
+            waiting = work.waiting(deployment, deployment.targets.values())
+            began = _begin(deployment, phase, dict(Counter(target.host.region for target in waiting)))
             if first is not None:
                 await first(deployment)
             return began
@@ -74,22 +91,71 @@ class Conductor:
             deployment = self.deployment(run)
             note = await then(deployment) if then else ""
             _end(deployment, phase, began, note)
-            if not deployment.flipping:
+            if work.judged:
                 deployment.check_stop()
                 require_enough(deployment, phase)
 
         began = await self._engine.step(f"{phase} begins", begin)
-        await self.across(run, phase)
-        await self._engine.step(f"{phase} ends", judge)
+        await self.across(run, phase, wave)
+        await self._judged(run, f"{phase} ends", judge)
 
-    async def across(self, run: str, work: str) -> None:
-        """Do some work in all regions at once."""
+    async def waves(self, run: str) -> int:
+        """How many waves a deploy has."""
+
+        async def recorded() -> int:
+            return self.deployment(run).record.waves
+
+        return await self._engine.step("waves", recorded)
+
+    async def wave(self, run: str, number: int) -> None:
+        """Begin a wave; where people are to be asked, wait for one. Raises Refused SH530."""
+
+        async def begin() -> None:
+            deployment = self.deployment(run)
+            limits, count = deployment.limits, deployment.record.waves
+            if limits.waves.pause and number > 1 and deployment.record.wave < number:
+                await pause.wait(deployment, f"wave {number} of {count} waits for a person")
+            await pause.if_wished(deployment)
+            deployment.change(wave=number)
+            if count > 1:
+                hosts = dict(Counter(target.host.region for target in deployment.going_in_wave()))
+                deployment.tell(WaveStarted(deployment.id, time.time(), number, count, hosts))
+
+        await self._engine.step("wave", begin)
+
+    async def remedy(self, run: str) -> Remedy:
+        """What is done about a deploy that does not go on."""
+
+        async def recorded() -> str:
+            return choose(self.deployment(run))
+
+        return Remedy(await self._engine.step("remedy", recorded))
+
+    async def across(self, run: str, work: str, wave: int = 0) -> None:
+        """Do some work in all regions at once. A wave's work is known by its number, too."""
         regions = sorted({target.host.region for target in self.deployment(run).targets.values()})
         children = [
-            await self._engine.start("region", f"{run}-{work}-{region}", run, work, region)
+            await self._engine.start("region", f"{run}-{work}-{wave}-{region}", run, work, region)
             for region in regions
         ]
         await asyncio.gather(*(child.get_result() for child in children))
+
+    async def _judged(self, run: str, name: str, judge: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Run a step that may find that the deploy should not go on, unless a person says so."""
+        try:
+            await self._engine.step(name, judge)
+        except DeployFailed as error:
+            # `except` unbinds its name when it ends, before the steps below are over.
+            failure = error
+
+            async def asked() -> bool:
+                return asks_a_person(self.deployment(run), failure)
+
+            async def answered() -> bool:
+                return await ask_a_person(self.deployment(run), failure)
+
+            if not (await self._engine.step("ask", asked) and await self._engine.step("answer", answered)):
+                raise
 
     async def end(
         self,
@@ -117,9 +183,21 @@ class Conductor:
             await self._engine.step(f"{work} {start}", batch)
 
 
+async def _while_wanted(deployment: Deployment, work: Coroutine[Any, Any, str]) -> str:
+    """Wait for work on the deployer. Raises Refused SH530 when a person ends the deploy before."""
+    working = asyncio.ensure_future(work)
+    try:
+        while not working.done():
+            await asyncio.wait({working}, timeout=FLUSH_SECONDS)
+            if not working.done():
+                deployment.check_stop()
+        return working.result()
+    finally:
+        if working.cancel():
+            await asyncio.wait({working})
+
+
 def _begin(deployment: Deployment, phase: Phase, hosts: dict[str, int]) -> float:
-    if not deployment.flipping:
-        deployment.check_stop()
     deployment.change(phase=phase)
     began = time.time()
     deployment.tell(PhaseStarted(deployment.id, began, phase, hosts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any
 from shiphorn.config.load import Config, Environment, load_text
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
+from shiphorn.engine.crashpoints import reach
 from shiphorn.errors import HostError, Refused, ShiphornError
 from shiphorn.model.deploy import (
     CommandOutput,
@@ -28,13 +28,21 @@ from shiphorn.model.deploy import (
 from shiphorn.model.events import Event, HostChanged
 from shiphorn.model.health import Health
 from shiphorn.model.redact import Redactor
-from shiphorn.model.settings import Command, HostSettings, Login, Moment, SecretRef
+from shiphorn.model.settings import Command, HostSettings, Limits, Login, Moment, SecretRef
 from shiphorn.model.target import Host
 from shiphorn.ports import Exchange, Reply, Shell, Source
 from shiphorn.remote.answers import ProbeFacts, problems_of
 from shiphorn.remote.scripts import HostPlan
 
 ENDING = (Wish.STOP, Wish.LEAVE)
+SWITCHED = (
+    HostState.FLIPPED,
+    HostState.RESTARTED,
+    HostState.DONE,
+    HostState.BROKEN,
+    HostState.UNKNOWN,
+)
+"""States of hosts that run the new release, or may do so."""
 STOPPED = "SH530"
 """The code of the error that ends a deploy which a person stopped."""
 
@@ -83,18 +91,24 @@ class Deployment:
     _health: list[Health] = field(default_factory=list)
 
     @property
+    def limits(self) -> Limits:
+        """How the hosts are treated together. Of those that only catch up, none waits for the others."""
+        limits = self.environment.limits
+        return replace(limits, require="1") if self.record.order.kind == Kind.CONVERGE else limits
+
+    @property
     def timeout_seconds(self) -> float:
         """How long a host may take to answer, its commands apart."""
-        return self.environment.limits.phase_timeout_seconds
+        return self.limits.phase_timeout_seconds
 
     @property
     def at_once(self) -> int:
         """Hosts worked on at a time."""
-        return self.environment.limits.concurrency
+        return self.limits.concurrency
 
     @property
     def flipping(self) -> bool:
-        """Whether an instant was agreed on: from then on the deploy only goes forward."""
+        """Whether hosts may have switched: from then on taking back means to switch them back."""
         return self.record.flip_at is not None
 
     @property
@@ -125,9 +139,13 @@ class Deployment:
         """The hosts that the deploy still goes on with, in their order."""
         return [target for target in self.targets.values() if not target.failed]
 
-    def regions(self) -> Counter[str]:
-        """Region -> hosts that the deploy goes on with."""
-        return Counter(target.host.region for target in self.going())
+    def going_in_wave(self) -> list[Target]:
+        """Those of them whose turn it is."""
+        return [target for target in self.going() if target.run.wave == self.record.wave]
+
+    def switched(self) -> list[Target]:
+        """The hosts that run the new release, or may do so."""
+        return [target for target in self.targets.values() if target.run.state in SWITCHED]
 
     async def shell(self, target: Target) -> Shell:
         """The host's shell. Raises ConnectError."""
@@ -173,12 +191,26 @@ class Deployment:
             is_rollback=record.order.kind == Kind.ROLLBACK,
         )
 
+    async def plan_back(self, target: Target) -> HostPlan:
+        """What the script is made of that switches a host back to what it ran before."""
+        return replace(
+            await self.plan(target),
+            run=f"{self.record.run}-back",
+            release=target.run.previous,
+            revision=target.run.previous_sha,
+        )
+
     def commands(self, target: Target, moment: Moment) -> tuple[Command, ...]:
-        """The commands that this host runs at a moment: those of its roles, `once` ones on one host."""
+        """The commands that this host runs at a moment: those of its roles, `once` ones on one host.
+
+        A host that catches up with others leaves out what one of them did for all.
+        """
+        catches_up = self.record.order.kind == Kind.CONVERGE
         return tuple(
             command
             for command in target.settings.commands.get(moment, ())
-            if _has_role(target, command) and (not command.once or self.first(command) is target)
+            if _has_role(target, command)
+            and (not command.once or (not catches_up and self.first(command) is target))
         )
 
     def first(self, command: Command) -> Target | None:
@@ -197,6 +229,7 @@ class Deployment:
 
     def note(self, target: Target, phase: Phase, state: HostState, **values: Any) -> None:
         """Set where a host stands, and tell."""
+        reach(f"host:{state}")
         target.run = replace(target.run, phase=phase, state=state, **values)
         problem = target.run.problem
         self.tell(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shiphorn.config.load import Config, Environment, RegionSource
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.deploy import HostRun
 from shiphorn.model.target import Host, Selection
+from shiphorn.model.waves import split
 from shiphorn.ports import Inventory
 
 
@@ -17,11 +19,20 @@ async def hosts(deployment: Deployment) -> str:
     """Ask the inventories, choose, and record the hosts that the deploy goes to."""
     selection = deployment.record.order.selection
     found = await choose(deployment.config, deployment.environment, selection, deployment.world.inventory)
-    store = deployment.world.store.hosts
-    store.place(deployment.id, found)
+    runs, store = in_waves(deployment.environment, found), deployment.world.store.hosts
+    store.place(deployment.id, runs)
+    waves = max(run.wave for run in runs)
+    deployment.change(waves=waves)
     deployment.place(store.of_deploy(deployment.id))
     deployment.world.fleet.warm(deployment.targets.values())
-    return f"{len(found)} hosts"
+    return f"{len(found)} hosts" + (f" in {waves} waves" if waves > 1 else "")
+
+
+def in_waves(environment: Environment, hosts: Sequence[Host]) -> list[HostRun]:
+    """The hosts in their order, each with the number of its wave."""
+    waves = split(hosts, environment.limits.waves)
+    number_of = {host.name: number for number, wave in enumerate(waves, 1) for host in wave}
+    return [HostRun(host, position, wave=number_of[host.name]) for position, host in enumerate(hosts)]
 
 
 async def choose(

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from shiphorn.deploy.deployment import Deployment
+from collections.abc import Sequence
+
+from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import by_cause, summary
 from shiphorn.errors import DeployFailed
-from shiphorn.model.deploy import Phase
+from shiphorn.model.deploy import HostState, Phase
 from shiphorn.model.settings import Moment
+
+TOO_MANY = "SH602"
+"""The code of the error that too many hosts went wrong after their flip."""
+_AFTER = (HostState.BROKEN, HostState.UNKNOWN)
 
 
 def require_enough(deployment: Deployment, phase: Phase) -> None:
-    """Raise DeployFailed SH601 if fewer hosts than required got through a phase before the flip."""
+    """Raise DeployFailed if too many hosts failed: SH601 before their flip, SH602 after it."""
     targets = list(deployment.targets.values())
-    going, needed = len(deployment.going()), deployment.environment.limits.required(len(targets))
-    if going >= needed and not _lost_a_once_command(deployment):
-        return
-    failed = [target.run for target in targets if target.failed]
-    raise DeployFailed(
-        "SH601",
-        f"{len(failed)} of {len(targets)} hosts failed in {phase}, {needed} must succeed: {summary(failed)}.",
-        hint=next((run.problem.hint for run in failed if run.problem and run.problem.hint), ""),
-        facts={
-            "causes": {cause: [run.host.name for run in runs] for cause, runs in by_cause(failed).items()}
-        },
+    needed = deployment.limits.required(len(targets))
+    failed, after = [target for target in targets if target.failed], gone_wrong(deployment)
+    before = len(failed) - len(after)
+    if len(targets) - before < needed or _lost_a_once_command(deployment):
+        raise _failure(
+            "SH601",
+            f"{len(failed)} of {len(targets)} hosts failed in {phase}, {needed} must succeed",
+            failed,
+        )
+    if len(after) > tolerated(deployment):
+        raise _failure(TOO_MANY, f"{len(after)} of {len(targets)} hosts went wrong after the flip", after)
+
+
+def gone_wrong(deployment: Deployment) -> list[Target]:
+    """The hosts that failed after their flip, or at it."""
+    return [target for target in deployment.targets.values() if target.run.state in _AFTER]
+
+
+def tolerated(deployment: Deployment) -> int:
+    """How many hosts may go wrong after their flip."""
+    targets = deployment.targets.values()
+    before = sum(target.failed for target in targets) - len(gone_wrong(deployment))
+    allowed = deployment.limits.tolerated(len(targets), before)
+    return max(allowed, deployment.record.accepted)
+
+
+def _failure(code: str, told: str, targets: Sequence[Target]) -> DeployFailed:
+    runs = [target.run for target in targets]
+    return DeployFailed(
+        code,
+        f"{told}: {summary(runs)}.",
+        hint=next((run.problem.hint for run in runs if run.problem and run.problem.hint), ""),
+        facts={"causes": {cause: [run.host.name for run in some] for cause, some in by_cause(runs).items()}},
     )
 
 

@@ -1,10 +1,12 @@
 """The deploy, from a ref to running hosts. Read `Pipeline.deploy` first.
 
 Every line of it is durable: when a process dies, another one goes on at the step it was in. Up to
-the flip any failure takes everything back; from the agreed instant on it only goes forward.
+the flip any failure takes everything back; after it, too much of it switches the hosts back.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from shiphorn.deploy import (
     build,
@@ -24,20 +26,38 @@ from shiphorn.deploy import (
 )
 from shiphorn.deploy.batch import HostWork
 from shiphorn.deploy.conductor import Conductor
-from shiphorn.deploy.deployment import Deployment
+from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
+from shiphorn.deploy.remedy import Remedy
 from shiphorn.deploy.world import World
+from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Deploy, HostState, Kind, Phase
 
-_RESTARTED = frozenset({HostState.RESTARTED, HostState.DONE})
+
+def _is(*states: HostState) -> Callable[[Deployment, Target], bool]:
+    return lambda _, target: target.run.state in states
+
+
+def _in_wave(*states: HostState) -> Callable[[Deployment, Target], bool]:
+    return lambda deployment, target: target.run.wave == deployment.record.wave and target.run.state in states
+
+
 HOST_WORK = {
-    "probe": HostWork(Phase.PROBE, probe.host, frozenset({HostState.PROBED})),
-    "stage": HostWork(Phase.STAGE, stage.host, frozenset({HostState.ARMED})),
-    "flip": HostWork(Phase.FLIP, flip.host, _RESTARTED | {HostState.FLIPPED}),
-    "restart": HostWork(Phase.RESTART, restart.host, _RESTARTED),
-    "finish": HostWork(Phase.FINISH, finish.host, frozenset({HostState.DONE})),
-    "undo": HostWork(Phase.STAGE, undo.host, frozenset({HostState.REMOVED}), also_failed=True),
+    "probe": HostWork(Phase.PROBE, probe.host, _is(HostState.WAITING)),
+    "stage": HostWork(Phase.STAGE, stage.host, _is(HostState.PROBED)),
+    "flip": HostWork(
+        Phase.FLIP,
+        flip.host,
+        _in_wave(HostState.PROBED, HostState.STAGED, HostState.ARMED),
+        stoppable=False,
+    ),
+    "restart": HostWork(Phase.RESTART, restart.host, _in_wave(HostState.FLIPPED)),
+    "rollback": HostWork(
+        Phase.ROLLBACK, rollback.host, _is(*SWITCHED), stoppable=False, takes_back=True, judged=False
+    ),
+    "finish": HostWork(Phase.FINISH, finish.host, _is(HostState.RESTARTED), judged=False),
+    "undo": HostWork(Phase.STAGE, undo.host, undo.is_needed, stoppable=False, takes_back=True, judged=False),
 }
 """What is done on hosts, by the name that the durable record knows it by."""
 
@@ -48,22 +68,25 @@ class Pipeline:
     def __init__(self, world: World, engine: Engine) -> None:
         self._world = world
         self._engine = engine
-        self._conduct = Conductor(
-            world,
-            engine,
-            HOST_WORK,
-        )
+        self._conduct = Conductor(world, engine, HOST_WORK)
         engine.workflow(Kind.DEPLOY, self.deploy)
         engine.workflow(Kind.ROLLBACK, self.rollback)
+        engine.workflow(Kind.CONVERGE, self.converge)
 
     async def start(self, record: Deploy) -> Handle:
-        """Begin a deploy or rollback that was recorded."""
+        """Begin a deploy or rollback that was recorded, or join it when it has begun."""
+        reach("start")
         return await self._engine.start(record.order.kind, record.run, record.run)
+
+    def take_at_once(self, record: Deploy) -> None:
+        """Take the environment for a deploy that was recorded, or end it. Raises Refused SH501, SH502."""
+        lock.take_at_once(self._world.store, record, self._lives)
 
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
-        return await self._engine.recover(record.executor, record.run)
+        await self._engine.recover(record.run)
+        return await self.start(record)
 
     async def deploy(self, run: str) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
@@ -85,25 +108,62 @@ class Pipeline:
         """Go back to a release that the hosts kept. Gives the state it ends in."""
         conduct = self._conduct
         try:
+            await conduct.step(run, Phase.GATES, gates.pass_all)
             await conduct.step(run, Phase.LOCK, self._lock)
             await conduct.step(run, Phase.DISCOVER, discover.hosts)
             await conduct.on_hosts(run, Phase.PROBE)
-            await conduct.step(run, Phase.RESOLVE, rollback.choose)
+            await conduct.step(run, Phase.RESOLVE, resolve.kept_release)
+            await self._switch(run)
+        except ShiphornError as error:
+            return await self._give_up(run, error)
+        return await conduct.end(run, close.deploy)
+
+    async def converge(self, run: str) -> str:
+        """Bring hosts that are behind to the release that they should run. Gives the state it ends in."""
+        conduct = self._conduct
+        try:
+            await conduct.step(run, Phase.RESOLVE, resolve.intended_release)
+            await conduct.step(run, Phase.GATES, gates.pass_all)
+            await conduct.step(run, Phase.LOCK, self._lock)
+            await conduct.step(run, Phase.DISCOVER, discover.hosts)
+            await conduct.step(run, Phase.BUILD, build.artifact)
+            await conduct.on_hosts(run, Phase.PROBE)
+            await conduct.on_hosts(run, Phase.STAGE)
             await self._switch(run)
         except ShiphornError as error:
             return await self._give_up(run, error)
         return await conduct.end(run, close.deploy)
 
     async def _switch(self, run: str) -> None:
+        """Let one wave after the other switch, and go on only while all that have switched are well."""
         conduct = self._conduct
-        await conduct.on_hosts(run, Phase.FLIP, first=flip.agree, then=flip.measure)
-        await conduct.on_hosts(run, Phase.RESTART)
-        await conduct.step(run, Phase.WATCH, watch.health)
+        for wave in range(1, await conduct.waves(run) + 1):
+            await conduct.wave(run, wave)
+            await conduct.on_hosts(run, Phase.FLIP, wave, first=flip.agree, then=flip.measure)
+            await conduct.on_hosts(run, Phase.RESTART, wave)
+            await conduct.step(run, Phase.WATCH, watch.health)
         await conduct.on_hosts(run, Phase.FINISH)
 
     async def _give_up(self, run: str, error: ShiphornError) -> str:
-        await self._conduct.across(run, "undo")
-        return await self._conduct.end(run, close.deploy, error)
+        """Leave no host half-way: switch back what was switched, and undo the rest."""
+        conduct = self._conduct
+        if await conduct.remedy(run) == Remedy.ROLLBACK:
+            await conduct.on_hosts(
+                run,
+                Phase.ROLLBACK,
+                first=lambda deployment: rollback.agree(deployment, error),
+                then=rollback.tally,
+            )
+            await conduct.step(run, Phase.WATCH, watch.after_rollback, stoppable=False)
+        await conduct.across(run, "undo")
+        return await conduct.end(run, close.deploy, error)
 
     async def _lock(self, deployment: Deployment) -> str:
-        return await lock.take(deployment, self._engine.executor.lives)
+        return await lock.take(deployment, self._lives)
+
+    def _lives(self, executor: str) -> bool:
+        """Whether an executor still runs. If not it is claimed: should it only have been out of reach,
+        it does not go on once its deploy is abandoned.
+        """
+        this = self._engine.executor
+        return executor == this.id or not this.claim(executor)

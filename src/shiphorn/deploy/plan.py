@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import build, discover, looks, probe, resolve
+from shiphorn.deploy import build, discover, gates, looks, probe, resolve, rollback
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import Deploy, HostRun, Order, Problem
+from shiphorn.model.deploy import Deploy, Order, Problem
+from shiphorn.model.gates import Answer, Question
 from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
-from shiphorn.model.settings import Moment
+from shiphorn.model.settings import Limits, Moment
 from shiphorn.model.target import Host
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts
@@ -34,10 +35,13 @@ NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 class HostPreview:
     """What one host would get. `scripts` is moment -> the exact text that it would run.
 
-    `checks` are what is watched; `scripts` has `watch` if the host makes some of these looks itself.
+    `back_to` is the release that it would go back to if the deploy went wrong, "" for none. `checks`
+    are what is watched; `scripts` has `watch` if the host makes some of these looks itself.
     """
 
     host: Host
+    wave: int
+    back_to: str
     deploy_to: str
     facts: ProbeFacts | None
     problem: Problem | None
@@ -50,7 +54,9 @@ class Plan:
     """What a deploy would do. `commits` go out newest first, `removed` would be taken back.
 
     `live_sha` is what the hosts run now, "" when they run nothing known. `artifact` is None when
-    the commit has still to be built.
+    the commit has still to be built. `limits` say how many hosts may fail, and what happens then;
+    `staying` are the commands whose effects a rollback does not take back. `gates` is what each gate
+    says now.
     """
 
     order: Order
@@ -61,6 +67,9 @@ class Plan:
     build: tuple[str, ...]
     artifact: Artifact | None
     hosts: Sequence[HostPreview]
+    limits: Limits
+    staying: tuple[str, ...]
+    gates: Sequence[Answer]
 
 
 async def make(world: World, config: Config, order: Order) -> Plan:
@@ -78,7 +87,7 @@ async def make(world: World, config: Config, order: Order) -> Plan:
         started_at=time.time(),
     )
     deployment = Deployment(world, record, config, environment)
-    deployment.place([HostRun(host, position) for position, host in enumerate(hosts)])
+    deployment.place(discover.in_waves(environment, hosts))
     world.fleet.warm(deployment.targets.values())
     commit = await resolve.find(deployment.source, ref)
     deployment.preview(sha=commit.sha, release=resolve.next_release(world.store, order))
@@ -96,6 +105,20 @@ async def make(world: World, config: Config, order: Order) -> Plan:
         tuple(command.run for command in environment.build),
         build.find(deployment),
         [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
+        environment.limits,
+        _staying(deployment),
+        await gates.ask_all(world, Question(order, commit.sha, live, time.time())),
+    )
+
+
+def _staying(deployment: Deployment) -> tuple[str, ...]:
+    """Commands of the new release that have run by the time that a rollback begins."""
+    return tuple(
+        dict.fromkeys(
+            command.run
+            for target in deployment.targets.values()
+            for command in deployment.commands(target, Moment.STAGE)
+        )
     )
 
 
@@ -114,11 +137,16 @@ async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | S
         "flip": scripts.flip(plan, restart).text,
         "finish": scripts.finish(plan, finish).text,
     }
+    back_to = facts.live_release if facts else ""
+    target.run = replace(target.run, previous=back_to, previous_sha=facts.live_revision if facts else "")
+    texts["rollback"] = (await rollback.script(deployment, target)).text
     checks = looks.checks_of(deployment, target)
     on_host = [check for check in checks if check.on_host]
     if on_host:
         texts["watch"] = look(plan, on_host).text
-    return HostPreview(target.host, target.settings.deploy_to, facts, problem, texts, checks)
+    return HostPreview(
+        target.host, target.run.wave, back_to, target.settings.deploy_to, facts, problem, texts, checks
+    )
 
 
 def _live(found: Sequence[ProbeFacts | ShiphornError]) -> str:

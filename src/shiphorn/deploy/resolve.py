@@ -1,14 +1,17 @@
-"""Resolve: from what a person named to one commit and one release id."""
+"""Resolve: from what a person named to one commit and one release id; for a rollback, to a kept release."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shiphorn.deploy.deployment import Deployment
+from shiphorn.deploy.queue import SUPERSEDED, described
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Order
+from shiphorn.model.deploy import Deploy, DeployState, Kind, Observed, Order
 from shiphorn.model.release import Commit, release_id
 from shiphorn.ports import Source
 from shiphorn.store.store import Store
@@ -25,6 +28,23 @@ async def commit(deployment: Deployment) -> str:
     found = await find(deployment.source, ref)
     deployment.change(sha=found.sha, from_sha=live, release=next_release(store, order))
     return f"{found.short} {found.subject}"
+
+
+def again(deployment: Deployment) -> None:
+    """Look up anew, when it is a deploy's turn, what others may have changed since it was resolved.
+
+    A release made now is to be the newest. A converge has nothing to do any more, and raises
+    Refused SH541, when another release went to all hosts, or to some of them since it was ordered.
+    """
+    record, store = deployment.record, deployment.world.store
+    order = record.order
+    if order.kind == Kind.CONVERGE:
+        _require_intended(deployment)
+    if order.kind != Kind.DEPLOY:
+        return
+    deployment.change(from_sha=live_sha(store, order.app, order.environment))
+    if record.release <= _newest(store, order.app, order.environment, but=record.id):
+        deployment.change(release=next_release(store, order))
 
 
 async def find(source: Source, ref: str) -> Commit:
@@ -67,12 +87,86 @@ def live_sha(store: Store, app: str, environment: str) -> str:
     return max(seen, key=seen.count, default="")
 
 
+async def kept_release(deployment: Deployment) -> str:
+    """Find the release to go back to: the one asked for, else the newest before that all hosts keep.
+
+    Releases of deploys that went wrong are not offered. Raises Refused SH513, SH514.
+    """
+    order, store = deployment.record.order, deployment.world.store
+    observed = store.hosts.observed(order.app, order.environment)
+    seen = [observed[target.host.name] for target in deployment.going() if target.host.name in observed]
+    history = store.deploys.history(order.app, order.environment, limit=1000)
+    live = Counter(one.release for one in seen if one.release).most_common(1)
+    live_release = live[0][0] if live else ""
+    release = order.ref or _before(live_release, seen, history)
+    lacking = [one.host for one in seen if release not in one.releases]
+    if lacking:
+        raise Refused(
+            "SH514",
+            f"release {release} is not on {len(lacking)} of {len(seen)} hosts: {', '.join(lacking[:5])}.",
+            hint=f"What they keep: horn releases {order.environment}",
+        )
+    deployment.change(
+        release=release, sha=_sha(release, seen, history), from_sha=_sha(live_release, seen, history)
+    )
+    return f"from {live_release or 'nothing'} to {release}"
+
+
+async def intended_release(deployment: Deployment) -> str:
+    """Find the commit of the release that hosts are to catch up with. Raises Refused SH515."""
+    order, store = deployment.record.order, deployment.world.store
+    sha = _sha(order.ref, [], store.deploys.history(order.app, order.environment, limit=1000))
+    if not sha:
+        raise Refused("SH515", f"no deploy of {order.app} to {order.environment} made release {order.ref}.")
+    found = await find(deployment.source, sha)
+    deployment.change(release=order.ref, sha=sha)
+    return f"{found.short} {found.subject}"
+
+
+def _require_intended(deployment: Deployment) -> None:
+    record = deployment.record
+    order = record.order
+    for one in _shipped(deployment.world.store, order.app, order.environment):
+        if one.release == order.ref:
+            return
+        lately = (one.finished_at or 0.0) >= record.started_at
+        if one.order.kind != Kind.CONVERGE and (lately or one.order.selection.everything):
+            raise Refused(
+                SUPERSEDED,
+                f"{described(one)} went out since: the hosts are to run {one.release}, not {order.ref}.",
+                hint=f"See what they run, and bring them to it: horn converge {order.environment}",
+            )
+
+
 def _shipped(store: Store, app: str, environment: str) -> list[Deploy]:
+    """The deploys that went well, the last one first: they get their tokens in the order of their turns."""
     history = store.deploys.history(app, environment, limit=1000)
-    return [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
+    good = [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]
+    return sorted(good, key=lambda deploy: deploy.token, reverse=True)
 
 
-def _newest(store: Store, app: str, environment: str) -> str:
-    used = [deploy.release for deploy in store.deploys.history(app, environment, limit=1000)]
+def _newest(store: Store, app: str, environment: str, *, but: int = 0) -> str:
+    history = store.deploys.history(app, environment, limit=1000)
+    used = [deploy.release for deploy in history if deploy.id != but]
     seen = [name for one in store.hosts.observed(app, environment).values() for name in one.releases]
     return max(used + seen, default="")
+
+
+def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+    wrong = {one.release for one in history if one.state in (DeployState.FAILED, DeployState.ROLLED_BACK)}
+    good = {one.release for one in history if one.state == DeployState.SUCCEEDED}
+    kept = set.intersection(*(set(one.releases) for one in seen)) if seen else set()
+    release = max((name for name in kept - (wrong - good) if name < live), default="")
+    if not release:
+        raise Refused(
+            "SH513",
+            f"the hosts keep no release before {live or 'the first'} that all of them could go back to.",
+            hint="Deploy an older commit instead: horn deploy APP@COMMIT to ENVIRONMENT",
+        )
+    return release
+
+
+def _sha(release: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+    known = [one.sha for one in history if one.release == release and one.sha]
+    known += [one.sha for one in seen if one.release == release and one.sha]
+    return known[0] if known else ""

@@ -6,20 +6,14 @@ from shiphorn.deploy import flip
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.model.deploy import HostState, Phase
 from shiphorn.model.settings import Moment
-from shiphorn.remote.answers import outputs_of, problems_of
+from shiphorn.remote.answers import outputs_of
 
 
 async def host(deployment: Deployment, target: Target) -> None:
     """Wait for the restart commands, which began when the host flipped."""
-    if target.flip is None:
-        await flip.host(deployment, target)
-    if target.flip is None or target.failed:
-        return
+    exchange = target.flip or await flip.switched(deployment, target)
     commands = deployment.commands(target, Moment.RESTART)
-    reply = await target.flip.reply(timeout_seconds=deployment.patience(commands))
+    reply = await exchange.reply(timeout_seconds=deployment.patience(commands))
     deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
-    problems = problems_of(reply)
-    if problems:
-        deployment.fail(target, Phase.RESTART, problems[0], HostState.BROKEN)
-    else:
-        deployment.note(target, Phase.RESTART, HostState.RESTARTED)
+    deployment.require_success(reply)
+    deployment.note(target, Phase.RESTART, HostState.RESTARTED)

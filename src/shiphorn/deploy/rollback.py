@@ -1,55 +1,77 @@
-"""Roll back: which release all hosts can go back to."""
+"""Roll back by itself: hosts that switched go back to what each ran before, all at one instant again.
+
+Whoever can be reached goes back; that others cannot is no reason to wait.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import time
+from dataclasses import replace
 
-from shiphorn.deploy.deployment import Deployment
-from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Observed
-
-
-async def choose(deployment: Deployment) -> str:
-    """Choose the release: the one asked for, else the newest before the live one that all hosts keep.
-
-    Releases of deploys that went wrong are not offered. Raises Refused SH513, SH514.
-    """
-    order, store = deployment.record.order, deployment.world.store
-    observed = store.hosts.observed(order.app, order.environment)
-    seen = [observed[target.host.name] for target in deployment.going() if target.host.name in observed]
-    history = store.deploys.history(order.app, order.environment, limit=1000)
-    live = Counter(one.release for one in seen if one.release).most_common(1)
-    live_release = live[0][0] if live else ""
-    release = order.ref or _before(live_release, seen, history)
-    lacking = [one.host for one in seen if release not in one.releases]
-    if lacking:
-        raise Refused(
-            "SH514",
-            f"release {release} is not on {len(lacking)} of {len(seen)} hosts: {', '.join(lacking[:5])}.",
-            hint=f"What they keep: horn releases {order.environment}",
-        )
-    deployment.change(
-        release=release, sha=_sha(release, seen, history), from_sha=_sha(live_release, seen, history)
-    )
-    return f"from {live_release or 'nothing'} to {release}"
+from shiphorn.deploy import flip
+from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.engine.fanout import each
+from shiphorn.errors import ShiphornError
+from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.events import RollbackStarted
+from shiphorn.model.settings import Command, Moment
+from shiphorn.ports import Exchange, Script
+from shiphorn.remote import scripts
+from shiphorn.remote.answers import outputs_of, problems_of
 
 
-def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
-    wrong = {one.release for one in history if one.state == DeployState.FAILED}
-    good = {one.release for one in history if one.state == DeployState.SUCCEEDED}
-    kept = set.intersection(*(set(one.releases) for one in seen)) if seen else set()
-    release = max((name for name in kept - (wrong - good) if name < live), default="")
-    if not release:
-        raise Refused(
-            "SH513",
-            f"the hosts keep no release before {live or 'the first'} that all of them could go back to.",
-            hint="Deploy an older commit instead: horn deploy APP@COMMIT to ENVIRONMENT",
-        )
-    return release
+async def agree(deployment: Deployment, error: ShiphornError) -> str:
+    """Have the hosts hold their old link ready, and agree on the instant."""
+    switched = deployment.switched()
+    deployment.tell(RollbackStarted(deployment.id, time.time(), len(switched), error.code, error.message))
+    outcomes = await each(switched, lambda target: _arm(deployment, target), at_once=deployment.at_once)
+    armed = [target for target, one in zip(switched, outcomes, strict=True) if target.flip is one]
+    flip.agree_on_instant(deployment, armed)
+    return f"{len(armed)} hosts armed"
 
 
-def _sha(release: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
-    known = [one.sha for one in history if one.release == release and one.sha]
-    known += [one.sha for one in seen if one.release == release and one.sha]
-    return known[0] if known else ""
+async def host(deployment: Deployment, target: Target) -> None:
+    """Switch a host back, and run its restart commands there."""
+    exchange = target.flip or await _arm(deployment, target)
+    target.flip = None
+    await flip.switch(deployment, target, exchange)
+    commands = _commands(deployment, target)
+    reply = await exchange.reply(timeout_seconds=deployment.patience(commands))
+    printed = [replace(one, phase=Phase.ROLLBACK) for one in outputs_of(reply, commands)]
+    deployment.keep_outputs(target.host.name, printed)
+    problems = problems_of(reply)
+    if problems:
+        deployment.fail(target, Phase.ROLLBACK, problems[0], HostState.REVERTED)
+    else:
+        deployment.note(target, Phase.ROLLBACK, HostState.REVERTED)
+
+
+async def script(deployment: Deployment, target: Target) -> Script:
+    """The text that switches a host back."""
+    plan = await deployment.plan_back(target)
+    return scripts.flip(plan, _commands(deployment, target), ends=deployment.record.run)
+
+
+async def tally(deployment: Deployment) -> str:
+    """How many went back."""
+    back = sum(target.run.state == HostState.REVERTED for target in deployment.targets.values())
+    left = len(deployment.switched())
+    return f"{back} hosts switched back" + (f", {left} could not be" if left else "")
+
+
+async def _arm(deployment: Deployment, target: Target) -> Exchange:
+    """Send the script that goes back, and wait until it is armed. Raises ConnectError, HostError."""
+    target.flip = None
+    if target.run.state == HostState.FLIPPED:
+        # Its shell is still at the restart commands of the new release.
+        await deployment.world.fleet.drop([target])
+    shell = await deployment.shell(target)
+    exchange = shell.start(await script(deployment, target))
+    await flip.wait_until_armed(deployment, exchange)
+    target.flip = exchange
+    return exchange
+
+
+def _commands(deployment: Deployment, target: Target) -> tuple[Command, ...]:
+    """What has to notice the change back: nothing, where nothing ran before."""
+    return deployment.commands(target, Moment.RESTART) if target.run.previous else ()

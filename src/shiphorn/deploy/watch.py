@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from shiphorn.deploy import looks
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.problems import by_cause, summary
 from shiphorn.deploy.watcher import Watched, Watcher
 from shiphorn.errors import DeployFailed
@@ -18,7 +19,6 @@ from shiphorn.model.deploy import HostRun, HostState, Phase, Problem
 from shiphorn.model.health import Check, Health, Outcome, Tried, Verdict, before
 from shiphorn.remote.answers import ProbeFacts
 
-_FAILED_AFTER = (HostState.BROKEN, HostState.UNKNOWN)
 _NOT_WELL = {Outcome.UNHEALTHY: "still unhealthy", Outcome.INCONCLUSIVE: "neither healthy nor unhealthy"}
 
 
@@ -61,7 +61,7 @@ async def health(deployment: Deployment) -> str:
             for target in targets
             for check in looks.checks_of(deployment, target)
         ],
-        until=since + deployment.environment.limits.bake_seconds,
+        until=since + deployment.limits.bake_seconds,
         on_change=give_up,
         enough=lambda: _too_many(deployment, ill),
     )
@@ -140,21 +140,15 @@ def _too_many(deployment: Deployment, ill: Collection[str]) -> bool:
 
     Without any of those it is not for the watch to say: a person may have let the deploy go on.
     """
-    allowed = deployment.environment.limits.tolerated(len(deployment.targets))
-    return bool(ill) and len(_lost(deployment)) > allowed
-
-
-def _lost(deployment: Deployment) -> list[HostRun]:
-    """The hosts that failed after their flip, in this phase or before."""
-    return [target.run for target in deployment.targets.values() if target.run.state in _FAILED_AFTER]
+    return bool(ill) and len(gone_wrong(deployment)) > tolerated(deployment)
 
 
 def _unhealthy(deployment: Deployment) -> DeployFailed:
-    runs, total = _lost(deployment), len(deployment.targets)
-    allowed = deployment.environment.limits.tolerated(total)
+    runs, total = [target.run for target in gone_wrong(deployment)], len(deployment.targets)
+    told = f"{len(runs)} of {total} hosts went wrong after the switch, {tolerated(deployment)} may"
     return DeployFailed(
         "SH610",
-        f"{len(runs)} of {total} hosts went wrong after the switch, {allowed} may: {summary(runs)}.",
+        f"{told}: {summary(runs)}.",
         hint="max_failures says how many may.",
         facts=_causes(runs),
     )
@@ -185,7 +179,7 @@ def _causes(runs: Sequence[HostRun]) -> dict[str, dict[str, list[str]]]:
 
 
 def _note(deployment: Deployment, watched: Sequence[Watched]) -> str:
-    bake = deployment.environment.limits.bake_seconds
+    bake = deployment.limits.bake_seconds
     if not watched:
         return f"baked for {bake:g} s" if bake else "nothing to watch"
     well = {one.target.host.name for one in watched if not one.target.failed}

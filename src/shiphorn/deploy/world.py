@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet
-from shiphorn.ports import ArtifactCache, Checker, EventSink, Inventory, Secrets, Source
+from shiphorn.ports import ArtifactCache, Checker, EventSink, Gate, Inventory, Secrets, Source
 
 if TYPE_CHECKING:
     from shiphorn.store.store import Store
@@ -27,3 +27,5 @@ class World:
     checker: Callable[[str], Checker]
     """The door for kinds of checks: whoever looks from the deployer at what has this kind."""
     tell: EventSink
+    gates: Sequence[Gate] = ()
+    """Gates that stand beside the built-in ones (`deploy.gates`)."""

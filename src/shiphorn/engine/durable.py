@@ -1,7 +1,7 @@
 """Durable execution by DBOS: workflows and steps that outlive the process.
 
-The one place that knows DBOS. Embedded size: SQLite, no server, no queue; a workflow runs on the
-event loop that launched the engine. What a workflow did is in the database step by step, so a
+The one place that knows DBOS. On SQLite or PostgreSQL, with no server and no queue: a workflow runs
+on the event loop that launched the engine. What a workflow did is in the database step by step, so a
 process that is killed at any moment is taken up by the next one (`recover`).
 """
 
@@ -11,16 +11,20 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar, Protocol, TypeVar
+from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+from dbos._core import execute_dequeued_workflow
+from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
 from sqlalchemy import Engine as Database
+from sqlalchemy import update
 
+from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.executor import Executor
-from shiphorn.errors import ShiphornError, error_from_json
+from shiphorn.errors import DatabaseError, ShiphornError, error_from_json
 
 APPLICATION_VERSION = "1"
 """Pinned: with a computed version an upgraded shiphorn would not resume what an older one began.
@@ -75,21 +79,22 @@ def _error_of_json(value: dict[str, Any]) -> Any:
 class Engine:
     """Runs workflows. One at a time in a process, since DBOS is a global of its process.
 
-    `database` is its own, apart from the store's, and closed with the engine; `directory` holds the
-    executors' liveness files.
+    `database` is its own, apart from the store's, and closed with the engine, as is the `executor`.
+    `lost` is called when work ended with a DatabaseError, and is expected not to return: what cannot
+    be written down must not be taken for failed, but for not done.
     """
 
     _closing: ClassVar[Thread | None] = None
 
-    def __init__(self, database: Database, directory: Path) -> None:
+    def __init__(self, database: Database, executor: Executor, lost: Callable[[DatabaseError], None]) -> None:
         if Engine._closing is not None:
             Engine._closing.join()
         self._database = database
-        self.executor = Executor(directory)
+        self._lost = lost
+        self.executor = executor
         self._workflows: dict[str, Callable[..., Awaitable[Any]]] = {}
         config = DBOSConfig(
             name="shiphorn",
-            system_database_url=database.url.render_as_string(hide_password=False),
             system_database_engine=database,
             application_version=APPLICATION_VERSION,
             executor_id=self.executor.id,
@@ -118,13 +123,48 @@ class Engine:
             return await DBOS.start_workflow_async(self._workflows[name], *args)  # type: ignore[arg-type]
 
     async def step(self, name: str, work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Run `work` as a step of the current workflow: its value is recorded, then never run again."""
-        return await DBOS.run_step_async(StepOptions(name=name), work, *args)
+        """Run `work` as a step of the current workflow: its value is recorded, then never run again.
 
-    async def recover(self, executor_id: str, workflow_id: str) -> Handle:
-        """Take up what a dead executor left, and return its workflow `workflow_id`."""
-        await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001
-        return await DBOS.retrieve_workflow_async(workflow_id)
+        Crash points are `NAME:begin`, `NAME:done` (worked or failed, and not recorded) and `NAME:recorded`.
+        """
+
+        async def between_crash_points(*given: Any) -> T:
+            reach(f"{name}:begin")
+            try:
+                return await work(*given)
+            except DatabaseError as error:
+                self._lost(error)
+                raise
+            finally:
+                reach(f"{name}:done")
+
+        try:
+            return await DBOS.run_step_async(StepOptions(name=name), between_crash_points, *args)
+        finally:
+            reach(f"{name}:recorded")
+
+    async def recover(self, workflow_id: str) -> None:
+        """Go on with a workflow, and with those whose ids begin with `WORKFLOW_ID-`, that a process left.
+
+        The executor that it belongs to must have been claimed. Nothing happens when it never began.
+        """
+        await asyncio.to_thread(self._take_up, workflow_id)
+
+    def _take_up(self, workflow_id: str) -> None:
+        # DBOS's own recovery puts workflows into a queue that every process on the database serves: they
+        # would go on in whichever asks first, with the keys and secrets of that one, and die with it.
+        dbos = _get_dbos_instance()
+        system = dbos._sys_db  # noqa: SLF001
+        table = system.tables.workflow_status
+        name, owner = table.c.workflow_uuid, str(uuid4())
+        # A process that died while it took up may have left some to itself and some to the one before.
+        left = (name == workflow_id) | name.startswith(f"{workflow_id}-", autoescape=True)
+        left &= table.c.status == "PENDING"
+        mine = update(table).where(left).values(executor_id=self.executor.id, owner_xid=owner)
+        with system.engine.begin() as connection:
+            taken = connection.execute(mine.returning(name)).scalars().all()
+        for status in system.get_workflow_statuses(list(taken)):
+            execute_dequeued_workflow(dbos, status, owner)
 
     def close(self) -> None:
         """Stop at once; what is unfinished stays in the database for `recover`.

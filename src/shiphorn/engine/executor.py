@@ -1,7 +1,6 @@
 """Who executes: one id per process, and whether that process still lives.
 
-A lock on a file tells life from death: the kernel lets go of it however a process ends, where a pid
-or a heartbeat could lie. Two processes never share an id, or each would recover the other's work.
+Two processes never share an id, or each would recover the other's work.
 """
 
 from __future__ import annotations
@@ -10,21 +9,43 @@ import fcntl
 import os
 import secrets
 from pathlib import Path
+from typing import IO, Protocol
 
 
-class Executor:
-    """This process as an executor. `id` is unique; the lock is held until `release`."""
+class Executor(Protocol):
+    """This process among those that execute. `id` is unique, and lives until `release`."""
+
+    id: str
+
+    def lives(self, executor_id: str) -> bool:
+        """Whether the process of an executor still runs."""
+
+    def claim(self, executor_id: str) -> bool:
+        """Take over what a dead executor left: True for one process only, and then until its own end.
+
+        An executor that was only out of reach, and was claimed meanwhile, ends when it comes back.
+        """
+
+    def release(self) -> None:
+        """Say that this process is done with its work."""
+
+
+class FileExecutor:
+    """An executor among the processes of one machine.
+
+    A lock on a file tells life from death: the kernel lets go of it however a process ends, where a
+    pid or a heartbeat could lie.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.id = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._path = directory / self.id
-        self._file = self._path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._held: dict[str, IO[str]] = {}
+        self.claim(self.id)
 
     def lives(self, executor_id: str) -> bool:
-        """Whether the process of an executor still runs, on this machine."""
+        """See `Executor`."""
         if executor_id == self.id:
             return True
         try:
@@ -33,10 +54,25 @@ class Executor:
         except FileNotFoundError:
             return False
         except BlockingIOError:
-            return True
+            return executor_id not in self._held
         return False
 
+    def claim(self, executor_id: str) -> bool:
+        """See `Executor`."""
+        if executor_id in self._held:
+            return True
+        file = (self._directory / executor_id).open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._held[executor_id] = file
+        return True
+
     def release(self) -> None:
-        """Say that this process is done with its work."""
-        self._path.unlink(missing_ok=True)
-        self._file.close()
+        """See `Executor`."""
+        for executor_id, file in self._held.items():
+            (self._directory / executor_id).unlink(missing_ok=True)
+            file.close()
+        self._held.clear()

@@ -133,7 +133,8 @@ class Deploy:
     `run` is unique everywhere, hosts know a deploy by it. `token` is the fence: a host refuses one
     that is lower than it has seen. `executor` is the process that works on it. `wave` is the wave
     under way, from 1; `flip_at` the instant that its hosts agreed on (None until the first flip),
-    `skew_ms` the furthest that hosts of one wave switched apart.
+    `skew_ms` the furthest that hosts of one wave switched apart. `accepted` is how many hosts went
+    wrong after their flip when a person said to go on all the same.
     """
 
     id: int
@@ -153,6 +154,7 @@ class Deploy:
     skew_ms: float | None = None
     wave: int = 0
     waves: int = 0
+    accepted: int = 0
     wish: Wish = Wish.NOTHING
     wish_by: str = ""
     pause_reason: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from shiphorn.model.gates import Answer
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -134,6 +136,24 @@ class Queued(Event):
 
     kind: ClassVar[str] = "queued"
     behind: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatesAnswered(Event):
+    """All gates were asked, and something has changed in what they say."""
+
+    kind: ClassVar[str] = "gates_answered"
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatesOverridden(Event):
+    """A person insisted, with a reason, though these gates did not let the deploy through."""
+
+    kind: ClassVar[str] = "gates_overridden"
+    gates: tuple[str, ...]
+    actor: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ SHORTEST = 4
 SHORTEST_LINE = 8
 
 
+_PASSWORD = re.compile(r"(://)[^/@\s]*@")
+
+
+def without_password(url: str) -> str:
+    """A URL, or a text with one, without its user and password."""
+    return _PASSWORD.sub(r"\1", url)
+
+
 class Redactor:
     """Replaces secret values in texts, also as shells, JSON, URLs and base64 write them."""
 

@@ -116,10 +116,10 @@ class Limits:
         """How many of `hosts` must be staged: at least one, a share is rounded up."""
         return max(1, count_of(self.require, hosts))
 
-    def tolerated(self, hosts: int) -> int:
-        """How many of `hosts` may fail after their flip; a share is rounded down."""
+    def tolerated(self, hosts: int, before: int = 0) -> int:
+        """How many of `hosts` may fail after their flip when `before` failed earlier; rounded down."""
         if not self.max_failures:
-            return hosts - self.required(hosts)
+            return max(0, hosts - self.required(hosts) - before)
         if self.max_failures.endswith("%"):
             return int(hosts * float(self.max_failures[:-1]) / 100)
         return int(self.max_failures)

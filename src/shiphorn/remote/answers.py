@@ -40,6 +40,10 @@ class ProbeFacts(Live):
     missing_shared_files: tuple[str, ...]
     fence: str
 
+    def has(self, release: str) -> bool:
+        """Whether the host keeps a release, and it is whole."""
+        return release in self.releases and release not in self.unfinished
+
 
 @dataclass(frozen=True, slots=True)
 class Flipped:
@@ -127,7 +131,8 @@ def clock_offset(samples: Sequence[tuple[float, int, float]]) -> tuple[float, fl
 def _output(frame: Frame, commands: Sequence[Command]) -> CommandOutput:
     moment, number, status, milliseconds, *_ = frame.args
     text = frame.data.decode(errors="replace")
-    return CommandOutput(moment, commands[int(number)].run, int(status), text, int(milliseconds) / 1000)
+    code = None if status == "-" else int(status)
+    return CommandOutput(moment, commands[int(number)].run, code, text, int(milliseconds) / 1000)
 
 
 def _line(frame: Frame | None) -> str:

@@ -75,10 +75,15 @@ def prepare(plan: HostPlan, packing: Packing, commands: Sequence[Command]) -> Sc
     )
 
 
-def flip(plan: HostPlan, commands: Sequence[Command]) -> Script:
-    """Says `armed`, reads `go NS` or `go now`, switches, says `flipped`, then restarts."""
+def flip(plan: HostPlan, commands: Sequence[Command], *, ends: str = "") -> Script:
+    """Says `armed`, reads `go NS` or `go now`, switches, says `flipped`, then restarts.
+
+    `ends` is the run that is taken back by it: what still works for that one is ended first. With a
+    plan that names no release, `current` is taken away.
+    """
     return Script(
         _of(plan)
+        + assign("ENDS", ends)
         + _env(plan)
         + _text("library", "command", "flip")
         + _commands("restart", commands)

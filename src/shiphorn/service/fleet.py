@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,13 +12,15 @@ from shiphorn.deploy import discover
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
-from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import CommandOutput, Deploy, Observed, Problem
+from shiphorn.errors import HostError, ShiphornError
+from shiphorn.model.deploy import CommandOutput, Deploy, Kind, Observed, Order, Problem
+from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import Command, HostSettings, Login, SecretRef
 from shiphorn.model.target import Host, Selection
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import outputs_of, parse_inspect, problems_of
+from shiphorn.service.intent import Standing, intended_release, standing_of
 
 LOOK_TIMEOUT_SECONDS = 60.0
 
@@ -37,22 +40,28 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """What a host runs, or why that is not known. `last` is what it was seen to run before."""
+    """What a host runs, or why that is not known. `last` is what it was seen to run before.
+
+    `intended` is the release that it should run, "" when nothing was deployed to it.
+    """
 
     host: Host
     seen: Observed | None
     problem: Problem | None
     last: Observed | None
+    intended: str
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """What an environment runs: its hosts, its last deploy, and who holds it now."""
+    """What an environment runs: its hosts, its last deploy, who holds it now, and the locks on it."""
 
     environment: str
     hosts: Sequence[HostStatus]
     last: Deploy | None
     holder: Deploy | None
+    locks: Sequence[Lock] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +98,31 @@ async def status(world: World, config: Config, environment: str, selection: Sele
     found = await each(asked, lambda member: _look(world, member), at_once=limit)
     world.store.hosts.observe(config.app, environment, [one for one in found if isinstance(one, Observed)])
     holder = world.store.deploys.holder(config.app, environment)
+    history = world.store.deploys.history(config.app, environment, limit=1000)
     return EnvironmentStatus(
         environment,
         [
-            _host_status(member.host, one, before.get(member.host.name))
+            _host_status(member.host, one, before.get(member.host.name), history)
             for member, one in zip(asked, found, strict=True)
         ],
-        world.store.deploys.latest(config.app, environment),
+        history[0] if history else None,
         world.store.deploys.get(holder) if holder is not None else None,
+        world.store.locks.in_force(time.time(), Scope(config.app, environment)),
     )
+
+
+async def behind(
+    world: World, config: Config, environment: str, selection: Selection, actor: str
+) -> list[Order]:
+    """Orders that bring hosts to the release that they should run: one a release, if any lack it."""
+    lacking: defaultdict[str, list[str]] = defaultdict(list)
+    for one in (await status(world, config, environment, selection)).hosts:
+        if one.standing in (Standing.BEHIND, Standing.DRIFTED):
+            lacking[one.intended].append(one.host.name)
+    return [
+        Order(config.app, environment, Kind.CONVERGE, release, Selection(hosts=tuple(names)), actor)
+        for release, names in sorted(lacking.items())
+    ]
 
 
 def releases(world: World, config: Config, now: EnvironmentStatus) -> list[KeptRelease]:
@@ -167,11 +192,17 @@ async def execute(
 async def _look(world: World, member: Member) -> Observed:
     shell = await world.fleet.shell(member)
     reply = await shell.run(scripts.inspect(member.settings.deploy_to), timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    for problem in problems_of(reply)[:1]:
+        raise HostError(problem.code, problem.message, hint=problem.hint, facts={"group": problem.group})
     seen = parse_inspect(reply)
     return Observed(member.host.name, seen.live_release, seen.live_revision, seen.releases, time.time())
 
 
-def _host_status(host: Host, found: Observed | ShiphornError, before: Observed | None) -> HostStatus:
-    if isinstance(found, ShiphornError):
-        return HostStatus(host, None, problem_of(found, host), before)
-    return HostStatus(host, found, None, before)
+def _host_status(
+    host: Host, found: Observed | ShiphornError, before: Observed | None, history: Sequence[Deploy]
+) -> HostStatus:
+    seen = found if isinstance(found, Observed) else None
+    problem = problem_of(found, host) if isinstance(found, ShiphornError) else None
+    release = intended_release(history, host)
+    standing = standing_of(seen.release if seen else None, release, history)
+    return HostStatus(host, seen, problem, before, release, standing)

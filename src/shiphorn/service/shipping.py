@@ -23,8 +23,11 @@ class Shipping:
         self._engine = engine
         self._pipeline = Pipeline(world, engine)
 
-    def record(self, config: Config, order: Order) -> Deploy:
-        """Put a new deploy on record. Raises Refused SH521 for another app than the config's."""
+    def record(self, config: Config, order: Order, *, wait: bool = True) -> Deploy:
+        """Put a new deploy on record. One that does not `wait` for others takes its environment here.
+
+        Raises Refused SH521 for another app than the config's, SH501 or SH502 when it does not wait.
+        """
         if order.app != config.app:
             raise Refused(
                 "SH521",
@@ -35,6 +38,9 @@ class Shipping:
         deploys = self._world.store.deploys
         now = time.time()
         made = deploys.open(order, (str(config.path), config.text), self._engine.executor.id, now)
+        if not wait:
+            self._pipeline.take_at_once(made)
+            made = get(self._world.store, made.id)
         self._tell_start(made)
         return made
 
@@ -47,7 +53,7 @@ class Shipping:
         record = get(self._world.store, deploy_id)
         if not record.state.active:
             raise Refused("SH523", f"deploy {deploy_id} has ended already: it {record.state}.")
-        if self._engine.executor.lives(record.executor):
+        if not self._engine.executor.claim(record.executor):
             raise Refused("SH524", f"deploy {deploy_id} is still being worked on by another process.")
         self._tell_start(record)
         return await self._wait(record, await self._pipeline.resume(record))

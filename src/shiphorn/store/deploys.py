@@ -12,11 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
 from shiphorn.model.target import Selection
+from shiphorn.store.patience import insisting, patient
 from shiphorn.store.tables import deploy_locks, deploys
 
 _ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason", "forced")
+_ACTIVE = tuple(state for state in DeployState if state.active)
 
 
+@patient
 class Deploys:
     """The table of deploys."""
 
@@ -37,15 +40,10 @@ class Deploys:
             "token": 0,
             "wave": 0,
             "waves": 0,
+            "accepted": 0,
         }
         del values["id"]
-        with self._database.begin() as connection:
-            values["run"] = secrets.token_hex(8)
-            key = connection.execute(insert(deploys).values(values)).inserted_primary_key
-            deploy_id: int = key[0] if key else 0
-            run = f"{deploy_id}-{secrets.token_hex(4)}"
-            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
-        found = self.get(deploy_id)
+        found = self.get(self._insert(values, secrets.token_hex(8)))
         assert found is not None  # noqa: S101 - it was inserted above
         return found
 
@@ -69,9 +67,11 @@ class Deploys:
         return self._select(*wanted, limit=limit)
 
     def update(self, deploy_id: int, **values: Any) -> None:
-        """Change columns of a deploy."""
+        """Change columns of a deploy. One that ends lets go of its environment in the same instant."""
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            if values.get("finished_at") is not None:
+                connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
 
     def wish(self, deploy_id: int) -> tuple[Wish, str]:
         """What somebody wants of the deploy, and who."""
@@ -80,16 +80,32 @@ class Deploys:
             wish, actor = connection.execute(query).one()
         return Wish(wish), actor
 
-    def lock(self, deploy: Deploy, now: float) -> int | None:
-        """Take the environment: the fencing token, or None when another deploy holds it.
+    def clear_wish(self, deploy_id: int, wish: Wish) -> None:
+        """Take a wish back that was met, unless there is another one by now."""
+        met = (deploys.c.id == deploy_id) & (deploys.c.wish == wish)
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
-        Tokens are Unix milliseconds, raised above the last one: so those of two deployers that
-        share no database are still in the order of their deploys.
+    def active(self, app: str = "", environment: str = "") -> list[Deploy]:
+        """The deploys that are not over, of an app or of all, by their numbers."""
+        wanted: list[ColumnElement[bool]] = [deploys.c.state.in_(_ACTIVE)]
+        if app:
+            wanted.append(deploys.c.app == app)
+        if environment:
+            wanted.append(deploys.c.environment == environment)
+        return self._select(*wanted, limit=1000)[::-1]
+
+    def lock(self, deploy: Deploy, now: float) -> int | None:
+        """Take the environment, and run: the fencing token, or None when another deploy holds it.
+
+        None as well when the deploy was ended while it waited. Tokens are Unix milliseconds, raised
+        above the last one: so those of two deployers that share no database are still in the order of
+        their deploys.
         """
         order = deploy.order
         mine = (deploys.c.app == order.app) & (deploys.c.environment == order.environment)
         try:
-            with self._database.begin() as connection:
+            with self._database.connect() as connection, connection.begin() as transaction:
                 connection.execute(
                     insert(deploy_locks).values(
                         app=order.app, environment=order.environment, deploy_id=deploy.id
@@ -97,9 +113,17 @@ class Deploys:
                 )
                 last = connection.execute(select(func.max(deploys.c.token)).where(mine)).scalar() or 0
                 token: int = max(last + 1, int(now * 1000))
-                connection.execute(update(deploys).where(deploys.c.id == deploy.id).values(token=token))
+                taken = connection.execute(
+                    update(deploys)
+                    .where(deploys.c.id == deploy.id, deploys.c.state.in_(_ACTIVE))
+                    .values(token=token, state=DeployState.RUNNING)
+                )
+                if taken.rowcount != 1:
+                    transaction.rollback()
+                    return None
         except IntegrityError:
-            return deploy.token if self.holder(order.app, order.environment) == deploy.id else None
+            held = self.get(deploy.id) if self.holder(order.app, order.environment) == deploy.id else None
+            return held.token if held else None
         return token
 
     def holder(self, app: str, environment: str) -> int | None:
@@ -114,6 +138,38 @@ class Deploys:
         """Let go of the environment, if this deploy holds it."""
         with self._database.begin() as connection:
             connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
+
+    def end_as_seen(self, seen: Deploy, **values: Any) -> bool:
+        """End a deploy and free what it holds, unless it has moved on from how it was `seen`.
+
+        It has when its state or its executor is another one, or when its flip was agreed on.
+        """
+        unchanged = (
+            deploys.c.id == seen.id,
+            deploys.c.state == seen.state,
+            deploys.c.executor == seen.executor,
+            deploys.c.flip_at.is_(None),
+        )
+        with self._database.begin() as connection:
+            ended = connection.execute(update(deploys).where(*unchanged).values(values)).rowcount == 1
+            if ended:
+                connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == seen.id))
+        return ended
+
+    @insisting
+    def _insert(self, values: dict[str, Any], unique: str) -> int:
+        """Insert a deploy once, however often it is tried: the number that it got."""
+        mine = select(deploys.c.id).where(deploys.c.run.endswith(f"-{unique}"))
+        with self._database.begin() as connection:
+            deploy_id: int | None = connection.execute(mine).scalar()
+            if deploy_id is None:
+                key = connection.execute(
+                    insert(deploys).values(values | {"run": unique})
+                ).inserted_primary_key
+                deploy_id = key[0] if key else 0
+                run = f"{deploy_id}-{unique}"
+                connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
+        return deploy_id
 
     def _select(self, *wanted: ColumnElement[bool], limit: int = 1) -> list[Deploy]:
         query = select(deploys).where(*wanted).order_by(deploys.c.id.desc()).limit(limit)

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Engine, Row, select
-from sqlalchemy.dialects.sqlite import insert
 
 from shiphorn.model.health import Health, Outcome, Verdict
+from shiphorn.store.patience import patient
 from shiphorn.store.tables import health
+from shiphorn.store.upsert import insert_or_update
 
 _KEY = ("deploy_id", "host", "position")
 
 
+@patient
 class HealthRecord:
     """The table of checks. What comes in must be redacted already."""
 
@@ -25,10 +27,9 @@ class HealthRecord:
         rows = [_values(deploy_id, one) for one in seen]
         if not rows:
             return
-        statement = insert(health)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in _KEY}
+        changed = [name for name in rows[0] if name not in _KEY]
         with self._database.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(set_=changed), rows)
+            insert_or_update(connection, health, rows, changed)
 
     def of_deploy(self, deploy_id: int, host: str | None = None) -> list[Health]:
         """How the checks of a deploy stand, or of one of its hosts: by host, in the order of the config."""

@@ -7,27 +7,26 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Engine, Row, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from shiphorn.model.deploy import HostRun, HostState, Observed, Problem
 from shiphorn.model.target import Host
+from shiphorn.store.patience import patient
 from shiphorn.store.tables import host_runs, observed
+from shiphorn.store.upsert import insert_missing, insert_or_update
 
 
+@patient
 class HostRuns:
     """The table of hosts by deploy."""
 
     def __init__(self, database: Engine) -> None:
         self._database = database
 
-    def place(self, deploy_id: int, hosts: Sequence[Host]) -> None:
-        """Record which hosts a deploy goes to, in their order. A second call changes nothing."""
-        rows = [
-            {"deploy_id": deploy_id, "target": asdict(host), **_values(HostRun(host, position))}
-            for position, host in enumerate(hosts)
-        ]
+    def place(self, deploy_id: int, runs: Sequence[HostRun]) -> None:
+        """Record which hosts a deploy goes to. A second call changes nothing."""
+        rows = [{"deploy_id": deploy_id, "target": asdict(run.host), **_values(run)} for run in runs]
         with self._database.begin() as connection:
-            connection.execute(insert(host_runs).on_conflict_do_nothing(), rows)
+            insert_missing(connection, host_runs, rows)
 
     def save(self, deploy_id: int, runs: Iterable[HostRun]) -> None:
         """Write the states of some hosts of a deploy."""
@@ -54,10 +53,8 @@ class HostRuns:
         ]
         if not rows:
             return
-        statement = insert(observed)
-        changed = {name: statement.excluded[name] for name in ("release", "sha", "releases", "seen_at")}
         with self._database.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(set_=changed), rows)
+            insert_or_update(connection, observed, rows, ("release", "sha", "releases", "seen_at"))
 
     def observed(self, app: str, environment: str) -> dict[str, Observed]:
         """What was last seen, by host name."""

@@ -6,16 +6,19 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, case, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Engine, case, insert, select
 
 from shiphorn.model.deploy import CommandOutput, Phase
 from shiphorn.model.events import Event
+from shiphorn.store.columns import storable
+from shiphorn.store.patience import patient
 from shiphorn.store.tables import events, outputs, texts
+from shiphorn.store.upsert import insert_missing, insert_or_update
 
 _PHASE_ORDER = case({phase: number for number, phase in enumerate(Phase)}, value=outputs.c.phase)
 
 
+@patient
 class Records:
     """The tables of outputs and events. What comes in must be redacted already."""
 
@@ -26,7 +29,7 @@ class Records:
         """Keep what commands printed on a host; "" is the deployer. The last word on a command wins."""
         if not printed:
             return
-        digests = [hashlib.sha256(one.output.encode()).hexdigest() for one in printed]
+        digests = [hashlib.sha256(storable(one.output).encode()).hexdigest() for one in printed]
         rows = [
             {
                 "deploy_id": deploy_id,
@@ -41,11 +44,9 @@ class Records:
             for position, (one, digest) in enumerate(zip(printed, digests, strict=True))
         ]
         kept = [{"digest": digest, "text": one.output} for digest, one in zip(digests, printed, strict=True)]
-        statement = insert(outputs)
-        changed = {name: statement.excluded[name] for name in ("exit_status", "seconds", "digest")}
         with self._database.begin() as connection:
-            connection.execute(insert(texts).on_conflict_do_nothing(), kept)
-            connection.execute(statement.on_conflict_do_update(set_=changed), rows)
+            insert_missing(connection, texts, kept)
+            insert_or_update(connection, outputs, rows, ("exit_status", "seconds", "digest"))
 
     def outputs(self, deploy_id: int, host: str | None = None) -> list[tuple[str, CommandOutput]]:
         """(host, output) of every command of a deploy, or of one host, in the order of the phases."""

@@ -1,27 +1,41 @@
-"""The store: one database file with everything that shiphorn remembers."""
+"""The store: one database with everything that shiphorn remembers."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from sqlalchemy import Engine
 
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.hosts import HostRuns
+from shiphorn.store.locks import Locks
+from shiphorn.store.marks import Marks
+from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
-from shiphorn.store.sqlite import open_sqlite
 
 
 class Store:
-    """Opens the database at `path`, made or migrated when need be."""
+    """Works on a database, made or migrated when need be, and closed with the store.
 
-    def __init__(self, path: Path) -> None:
-        self._database = open_sqlite(path)
-        migrate(self._database)
-        self.deploys = Deploys(self._database)
-        self.hosts = HostRuns(self._database)
-        self.health = HealthRecord(self._database)
-        self.records = Records(self._database)
+    Raises DatabaseError SH801, SH802, SH804, Refused SH590.
+    """
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+        with explaining(database):
+            require_version(database)
+            migrate(database)
+        self.deploys = Deploys(database)
+        self.hosts = HostRuns(database)
+        self.health = HealthRecord(database)
+        self.records = Records(database)
+        self.locks = Locks(database)
+        self.marks = Marks(database)
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for people."""
+        return place(self._database.url)
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Table
+
+from shiphorn.store.columns import Milliseconds, String, Text
 
 metadata = MetaData()
 
@@ -24,7 +26,7 @@ deploys = Table(
     Column("state", String, nullable=False),
     Column("phase", String, nullable=False),
     Column("executor", String, nullable=False),
-    Column("token", Integer, nullable=False),
+    Column("token", Milliseconds, nullable=False),
     Column("release", String, nullable=False),
     Column("sha", String, nullable=False),
     Column("from_sha", String, nullable=False),
@@ -32,6 +34,7 @@ deploys = Table(
     Column("skew_ms", Float),
     Column("wave", Integer, nullable=False),
     Column("waves", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
     Column("wish", String, nullable=False),
     Column("wish_by", String, nullable=False),
     Column("pause_reason", Text, nullable=False),
@@ -160,6 +163,17 @@ locks = Table(
 """Locks of people, and of deploys that failed (`deploy_id`). An `app` or `environment` of "" means all.
 Rows stay when a lock is released: they are its history."""
 
+_persons_in_force = locks.c.released_at.is_(None) & locks.c.deploy_id.is_(None)
+Index(
+    "one_lock_of_a_person",
+    locks.c.app,
+    locks.c.environment,
+    unique=True,
+    sqlite_where=_persons_in_force,
+    postgresql_where=_persons_in_force,
+)
+"""Two people that lock the same at the same time: one of them is told of the other."""
+
 bad_marks = Table(
     "bad_marks",
     metadata,
@@ -172,6 +186,7 @@ bad_marks = Table(
     Column("marked_at", Float, nullable=False),
     Column("cleared_by", String, nullable=False),
     Column("cleared_at", Float),
+    Column("clear_reason", Text, nullable=False),
     Index("bad_marks_of_commit", "app", "sha"),
 )
 """Commits that are known to be bad: they are not deployed again unless somebody insists."""

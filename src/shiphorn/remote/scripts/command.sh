@@ -103,6 +103,8 @@ command_follow() {
                     "Look at what it did. If it may run twice, mark it repeatable; else deploy again once it is in order."
         fi
         if [ "$((follow_next % 4))" = 0 ]; then
+            # Where nobody reads any more, writing ends this shell (see execute.sh).
+            [ -z "${FOLLOW_BEAT:-}" ] || printf '\n'
             follow_size=$(($(wc -c <"$COMMAND_AT/out")))
             if [ "$follow_size" -gt "$follow_told" ]; then
                 tail -c "+$((follow_told + 1))" "$COMMAND_AT/out" | head -c 65536 >"$COMMAND_AT/new"

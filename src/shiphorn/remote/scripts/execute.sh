@@ -7,3 +7,7 @@ if [ "$IN_CURRENT" = 1 ]; then
 fi
 RUN_DIR=$(mktemp -d) || die_of_writing "${TMPDIR:-/tmp}"
 trap 'kill_commands "$RUN_DIR"; rm -rf "$RUN_DIR"' EXIT
+# Not every sh runs that trap when a signal ends it. A lost connection hangs up, or, with OpenSSH, only
+# leaves nobody to write to: so there is something to write about once a second.
+trap 'exit 129' HUP INT TERM PIPE
+FOLLOW_BEAT=1

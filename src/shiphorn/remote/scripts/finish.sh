@@ -8,14 +8,25 @@ if [ ! -f "$RUN_DIR/logged" ]; then
 fi
 read_line "$RUN_DIR/previous"
 previous=$LINE
+# spare: whether a release stays, however many there are.
+spare() {
+    [ "$1" = "$LIVE" ] || [ "$1" = "$previous" ] || [ -f "$HORN/unfinished/$1" ] || in_use "$1"
+}
+
+# What went wrong makes room first; then the oldest of those that ended well.
+rm -f "$HORN/unproven/$RELEASE"
 list_releases
 count=0
 for name in $KEPT; do count=$((count + 1)); done
-for name in $KEPT; do
-    [ "$count" -gt "$KEEP" ] || break
-    if [ "$name" = "$LIVE" ] || [ "$name" = "$previous" ] || [ -f "$HORN/unfinished/$name" ]; then continue; fi
-    discard "$RELEASES/$name"
-    count=$((count - 1))
+for unproven in 1 0; do
+    for name in $KEPT; do
+        [ "$count" -gt "$KEEP" ] || break
+        if [ -f "$HORN/unproven/$name" ]; then is_unproven=1; else is_unproven=0; fi
+        if [ "$is_unproven" != "$unproven" ] || spare "$name"; then continue; fi
+        discard "$RELEASES/$name"
+        rm -f "$HORN/unproven/$name"
+        count=$((count - 1))
+    done
 done
 runs=$(ls -t "$HORN/runs")
 count=0

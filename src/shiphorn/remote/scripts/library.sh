@@ -106,6 +106,18 @@ refuse_current() {
     esac
 }
 
+# in_use RELEASE: whether a process that we may look at works in it, by its folder or its program.
+in_use() {
+    if [ -z "${IN_USE:-}" ]; then
+        use_top=$(cd "$RELEASES" && pwd -P)
+        set +f
+        IN_USE=$(ls -l /proc/[0-9]*/cwd /proc/[0-9]*/exe 2>/dev/null)$NL
+        set -f
+    fi
+    case $IN_USE in *"-> $use_top/$1$NL"* | *"-> $use_top/$1/"*) return 0 ;; esac
+    return 1
+}
+
 # list_releases: the names of all releases in KEPT, a line each, oldest first.
 list_releases() {
     KEPT=
@@ -146,7 +158,7 @@ fence() {
         alone
         return 0
     fi
-    mkdir -p "$HORN/unfinished" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
+    mkdir -p "$HORN/unfinished" "$HORN/unproven" "$HORN/trash" "$HORN/runs" 2>/dev/null || die_of_writing "$BASE"
     chmod 700 "$HORN"
     if [ "$fence_token" -lt "$TOKEN" ]; then
         printf '%s %s %s\n' "$TOKEN" "$RUN" "$DEPLOYER" >"$HORN/fence.$RUN" && mv -f "$HORN/fence.$RUN" "$HORN/fence" ||

@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("phase", sa.String(), nullable=False),
         sa.Column("executor", sa.String(), nullable=False),
-        sa.Column("token", sa.Integer(), nullable=False),
+        sa.Column("token", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("release", sa.String(), nullable=False),
         sa.Column("sha", sa.String(), nullable=False),
         sa.Column("from_sha", sa.String(), nullable=False),

@@ -16,6 +16,7 @@ def upgrade() -> None:
             sa.Column("forced", sa.Text(), nullable=False, server_default=""),
             sa.Column("wave", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("waves", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("accepted", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("wish", sa.String(), nullable=False, server_default=""),
             sa.Column("wish_by", sa.String(), nullable=False, server_default=""),
             sa.Column("pause_reason", sa.Text(), nullable=False, server_default=""),
@@ -57,6 +58,15 @@ def upgrade() -> None:
         sa.Column("release_reason", sa.Text(), nullable=False),
     )
     op.create_index("locks_in_force", "locks", ["released_at"])
+    persons_in_force = sa.text("released_at IS NULL AND deploy_id IS NULL")
+    op.create_index(
+        "one_lock_of_a_person",
+        "locks",
+        ["app", "environment"],
+        unique=True,
+        sqlite_where=persons_in_force,
+        postgresql_where=persons_in_force,
+    )
     op.create_table(
         "bad_marks",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -68,5 +78,6 @@ def upgrade() -> None:
         sa.Column("marked_at", sa.Float(), nullable=False),
         sa.Column("cleared_by", sa.String(), nullable=False),
         sa.Column("cleared_at", sa.Float(), nullable=True),
+        sa.Column("clear_reason", sa.Text(), nullable=False),
     )
     op.create_index("bad_marks_of_commit", "bad_marks", ["app", "sha"])

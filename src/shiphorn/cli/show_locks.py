@@ -1,0 +1,93 @@
+"""Locks, bad marks, gates and the queue as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from shiphorn.cli.show import state, table
+from shiphorn.deploy.gates import in_words
+from shiphorn.model.gates import Answer, Verdict
+from shiphorn.model.locks import BadMark, Lock
+from shiphorn.model.times import ago, ahead, exact
+from shiphorn.service.gates import UnderWay
+
+_MARKS = {Verdict.PASS: "[green]✓[/]", Verdict.WAIT: "[yellow]…[/]", Verdict.REFUSE: "[red]✗[/]"}
+
+
+def show_locks(console: Console, found: Sequence[Lock], now: float, *, history: bool) -> None:
+    """A table of locks; with `history` it says how they ended."""
+    if not found:
+        console.print("Nothing has ever been locked." if history else "Nothing is locked.")
+        return
+    shown = table("locked", "by", "since", "until", "why", "ended" if history else "release it")
+    for one in found:
+        shown.add_row(
+            escape(str(one.scope)),
+            escape(one.by),
+            ago(one.placed_at, now),
+            ahead(one.until, now) if one.until is not None else "it is released",
+            escape(one.reason),
+            escape(_ended(one, now)) if history else one.unlock,
+        )
+    console.print(shown)
+
+
+def show_in_force(console: Console, found: Sequence[Lock], now: float) -> None:
+    """The locks on an environment, a line each."""
+    for one in found:
+        until = f", until {ahead(one.until, now)}" if one.until is not None else ""
+        console.print(
+            f"[yellow]{escape(str(one.scope))} is locked by {escape(one.by)}[/] "
+            f"since {ago(one.placed_at, now)}{until}: {escape(one.reason)} [cyan]{one.unlock}[/]"
+        )
+
+
+def show_marks(console: Console, found: Sequence[BadMark], now: float) -> None:
+    """A table of the commits that are marked bad."""
+    if not found:
+        console.print("No commit is marked bad.")
+        return
+    shown = table("commit", "by", "since", "why", "clear it")
+    for one in found:
+        clear = f"horn bad {one.sha[:12]} --clear --reason TEXT"
+        shown.add_row(one.sha[:8], escape(one.by), ago(one.marked_at, now), escape(one.reason), clear)
+    console.print(shown)
+
+
+def show_answers(console: Console, answers: Sequence[Answer], now: float) -> None:
+    """What each gate says, a line each."""
+    for one in answers:
+        console.print(f"  {_MARKS[one.verdict]} {escape(one.gate):<12} {escape(in_words(one, now))}")
+
+
+def show_queue(console: Console, found: Sequence[UnderWay], now: float) -> None:
+    """A table of the deploys that are not over, in the order of their turns."""
+    if not found:
+        console.print("Nothing is deployed right now.")
+        return
+    shown = table("#", "environment", "what", "by", "since", "state", "")
+    for one in found:
+        deploy = one.deploy
+        word = "its process has died" if not one.alive else deploy.pause_reason or deploy.phase
+        shown.add_row(
+            str(deploy.id),
+            escape(deploy.order.environment),
+            escape(f"{deploy.order.kind} {deploy.order.ref}".strip()),
+            escape(deploy.order.actor),
+            ago(deploy.started_at, now),
+            state(deploy.state),
+            escape(word) if one.alive else f"[red]{word}[/]",
+        )
+    console.print(shown)
+
+
+def _ended(lock: Lock, now: float) -> str:
+    if lock.in_force(now):
+        return "in force"
+    if not lock.released_by:
+        return "expired"
+    why = f": {lock.release_reason}" if lock.release_reason else ""
+    return f"released by {lock.released_by} {exact(lock.released_at or now, now)}{why}"

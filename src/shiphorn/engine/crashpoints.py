@@ -1,0 +1,30 @@
+"""Named moments at which this process can be made to die, so that tests can see what is left then.
+
+`HORN_CRASH_AT=NAME` kills it with SIGKILL the first time that it reaches NAME, `NAME#3` the third
+time. `HORN_CRASH_LIST=FILE` appends every name reached to a file, one a line, to choose from.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+_CRASH_AT = os.environ.get("HORN_CRASH_AT", "")
+_LIST = os.environ.get("HORN_CRASH_LIST", "")
+_times: Counter[str] = Counter()
+
+
+def reach(name: str) -> None:
+    """Die here if the environment says so."""
+    if not (_CRASH_AT or _LIST):
+        return
+    _times[name] += 1
+    if _LIST:
+        # One write to a file opened for appending stays whole beside those of other processes.
+        file = os.open(_LIST, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(file, f"{name}\n".encode())
+        os.close(file)
+    wanted, _, which = _CRASH_AT.partition("#")
+    if name == wanted and _times[name] == int(which or 1):
+        os.kill(os.getpid(), signal.SIGKILL)
