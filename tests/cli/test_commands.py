@@ -76,9 +76,9 @@ def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
     lines = [line.split() for line in checked.stdout.splitlines()]
     assert ["env.REGION", "eu"] in lines
     assert ["web1.eu", "192.0.2.10"] in lines
-    assert "http http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
+    assert "http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
     watched = horn(tmp_path, "config", "explain", "production", "web1.eu", "watch")
-    assert "http http://192.0.2.10/health status 204, command bin/check" in watched.stdout
+    assert "http://192.0.2.10/health status 204, command bin/check" in watched.stdout
     explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
     assert explained.stdout.split()[-4:] == ["env.REGION", "eu", "app", "deploy.yml:4"]
     without_host = horn(tmp_path, "config", "explain", "production", "env.REGION")

@@ -81,20 +81,6 @@ async def test_a_disk_that_fills_up_while_unpacking_is_told_as_such(site: Site) 
     assert site.releases() == {()}
 
 
-async def test_a_second_deploy_is_refused_while_one_runs(site: Site) -> None:
-    site.config["commands"]["stage"] = [WAIT]
-    first = await site.start("deploy", "production", "--yes")
-    await site.until(lambda: site.everywhere("waiting"))
-    second = await site.deploy()
-    assert second.status == 6
-    assert "SH501" in second.out
-    assert "production is locked by deploy 1 by ada since" in second.out
-    assert "horn stop 1" in second.out
-    site.touch_everywhere("go")
-    assert (await site.end(first)).status == 0
-    assert site.pages() == ["one"] * 6
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number: signal.Signals) -> None:
     site.config["commands"]["stage"] = [WAIT]

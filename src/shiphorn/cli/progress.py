@@ -45,7 +45,7 @@ SLOW_NAMED = 4
 ERRORS_SHOWN = 10
 _PASSED = {
     Phase.PROBE: {HostState.PROBED},
-    Phase.STAGE: {HostState.ARMED},
+    Phase.STAGE: {HostState.STAGED, HostState.ARMED},
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
@@ -85,7 +85,7 @@ class Progress:
         self._phase = ""
         self._began = time.time()
         self._hosts: dict[str, int] = {}
-        self._passed: Counter[str] = Counter()
+        self._passed: dict[str, str] = {}
         self._waiting: dict[str, None] = {}
         self._known: dict[str, None] = {}
         self._detail = ""
@@ -182,7 +182,7 @@ class Progress:
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()
-        failed = self._hosts and sum(self._passed.values()) < sum(self._hosts.values())
+        failed = self._hosts and len(self._passed) < sum(self._hosts.values())
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
@@ -204,7 +204,7 @@ class Progress:
             elif self._errors == ERRORS_SHOWN + 1:
                 self._console.print("[red]✗ ...[/] more hosts fail; they are told by cause at the end")
         elif event.phase == self._phase and event.state in _PASSED.get(Phase(event.phase), ()):
-            self._passed[event.region] += 1
+            self._passed[event.host] = event.region
             self._waiting.pop(event.host, None)
 
     def _health(self, event: HealthChanged) -> None:
@@ -238,4 +238,5 @@ class Progress:
         return text
 
     def _counts(self) -> str:
-        return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())
+        passed = Counter(self._passed.values())
+        return "  ".join(f"{region} {passed[region]}/{total}" for region, total in self._hosts.items())

@@ -98,7 +98,8 @@ def show_end(console: Console, deploy: Deploy, runs: Sequence[HostRun]) -> None:
     seconds = (deploy.finished_at or deploy.started_at) - deploy.started_at
     if deploy.state == DeployState.SUCCEEDED:
         hosts = counted(len(runs), "host")
-        skew = f", switched within {deploy.skew_ms:.1f} ms" if deploy.skew_ms is not None else ""
+        many = deploy.skew_ms is not None and len(runs) > 1
+        skew = f", switched within {deploy.skew_ms:.1f} ms" if many else ""
         say(
             console,
             f"[bold green]{_done(deploy)}[/]: {hosts} in {seconds:.1f} s{skew}"

@@ -140,11 +140,11 @@ def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:
     if told:
         console.print("[bold]watch[/], before the deploy once, and after the switch until it is decided")
     for key, check in sorted(told.items()):
-        what = check.what if len(same[key]) == 1 else check.pattern
+        what = check.name if len(same[key]) == 1 else check.group
         who = "on the host itself" if check.on_host else "from here"
         rule = f"{check.successes} in a row are healthy, more than {check.failures} failures unhealthy"
         console.print(
-            f"  {check.kind} {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
+            f"  {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
             f"[cyan]{escape(names(same[key]))}[/]"
         )
 
