@@ -238,7 +238,7 @@ async def test_large_files_are_refused_where_git_lfs_is_not_installed(
     for name in ("git", "sh"):
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(MissingProgram, match="1 of the files of .* are in Git LFS") as raised:
+    with pytest.raises(MissingProgram, match=r"1 of the files of .* are in Git LFS") as raised:
         await export(source, sha, tmp_path / "tree")
     assert (raised.value.code, raised.value.hint) == ("SH702", "Install it: apt-get install git-lfs")
 
