@@ -1,13 +1,14 @@
 """Git, by real repositories."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from shiphorn.adapters.git import GitSource
-from shiphorn.errors import SourceError
+from shiphorn.errors import MissingProgram, SourceError
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -224,6 +225,22 @@ async def test_large_files_are_put_in_their_places(repo: Repo, source: GitSource
     await source.refresh()
     found = await export(source, sha, tmp_path / "tree")
     assert found["big.bin"] == "large " * 1000
+
+
+async def test_large_files_are_refused_where_git_lfs_is_not_installed(
+    repo: Repo, source: GitSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.git("lfs", "install", "--local")
+    repo.git("lfs", "track", "*.bin")
+    sha = repo.commit({"big.bin": "large", "a": "1"})
+    await source.refresh()
+    (tmp_path / "bin").mkdir()
+    for name in ("git", "sh"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(MissingProgram, match=r"1 of the files of .* are in Git LFS") as raised:
+        await export(source, sha, tmp_path / "tree")
+    assert (raised.value.code, raised.value.hint) == ("SH702", "Install it: apt-get install git-lfs")
 
 
 async def test_a_clone_that_died_leaves_nothing_behind(repo: Repo, source: GitSource, tmp_path: Path) -> None:

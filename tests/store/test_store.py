@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
@@ -162,3 +163,12 @@ def test_health_is_kept_by_check_and_the_last_word_wins(store: Store) -> None:
     store.health.save(deploy, [])
     assert store.health.of_deploy(deploy) == [later, second, other]
     assert store.health.of_deploy(deploy, "web2") == [other]
+
+
+def test_sqlite_knows_the_time_to_the_millisecond_whatever_its_version(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path / "engine.db")
+    with database.connect() as connection:
+        found = connection.execute(text("SELECT unixepoch('subsec')")).scalar()
+    database.dispose()
+    assert found is not None
+    assert abs(found - time.time()) < 60

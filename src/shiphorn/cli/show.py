@@ -146,7 +146,7 @@ def show_problems(console: Console, found: Iterable[tuple[str, Problem]]) -> set
             console.print(f"[red]{escape(hosts[0][0])}: {escape(cause)}[/]")
         else:
             which = names([name for name, _ in hosts])
-            console.print(f"[red]{len(hosts)} hosts: {escape(cause)}[/] [dim]{escape(which)}[/]")
+            console.print(f"[red]{len(hosts)} hosts: {escape(cause)}[/] [dim]({escape(which)})[/]")
         say(console, f"    {problem.code} {escape(problem.message)}")
         if problem.hint:
             say(console, f"    [cyan]{escape(problem.hint)}[/]")
@@ -160,7 +160,7 @@ def show_states(console: Console, runs: Iterable[HostRun]) -> None:
     for run in runs:
         told[_TOLD[run.state]].append(run.host.name)
     for one, hosts in sorted(told.items(), key=lambda item: -len(item[1])):
-        which = f" [dim]{escape(names(hosts))}[/]" if len(told) > 1 else ""
+        which = f" [dim]({escape(names(hosts))})[/]" if len(told) > 1 else ""
         console.print(f"  {counted(len(hosts), 'host')}: {one}{which}")
 
 
