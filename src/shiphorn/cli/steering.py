@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shiphorn.cli.shipping import IdArgument
 from shiphorn.errors import Refused
 
+IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 OptionalIdArgument = Annotated[
     int | None, typer.Argument(metavar="[ID]", help="Number of the deploy; see horn history.")
 ]
@@ -32,7 +32,8 @@ def stop(
 
 
 def pause(
-    deploy_id: OptionalIdArgument = None,
+    deploy_id: IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
+OptionalIdArgument = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="All deploys, and let nobody begin another.")
     ] = False,
@@ -59,7 +60,8 @@ def pause(
 
 
 def continue_(
-    deploy_id: OptionalIdArgument = None,
+    deploy_id: IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
+OptionalIdArgument = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="All deploys, and let others begin again.")
     ] = False,
