@@ -9,14 +9,13 @@ import typer
 
 from shiphorn.errors import Refused
 
-IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 OptionalIdArgument = Annotated[
     int | None, typer.Argument(metavar="[ID]", help="Number of the deploy; see horn history.")
 ]
 
 
 def stop(
-    deploy_id: IdArgument,
+    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
     leave: Annotated[
         bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
     ] = False,
@@ -32,8 +31,7 @@ def stop(
 
 
 def pause(
-    deploy_id: IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
-OptionalIdArgument = None,
+    deploy_id: OptionalIdArgument = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="All deploys, and let nobody begin another.")
     ] = False,
@@ -60,8 +58,7 @@ OptionalIdArgument = None,
 
 
 def continue_(
-    deploy_id: IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
-OptionalIdArgument = None,
+    deploy_id: OptionalIdArgument = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="All deploys, and let others begin again.")
     ] = False,
