@@ -72,7 +72,7 @@ def test_who_is_still_at_its_gates_is_not_waited_for(world: World) -> None:
     assert ahead(world.store, made(world.store, DeployState.QUEUED)) is None
 
 
-def test_the_dead_are_abandoned_wherever_they_stand(world: World) -> None:
+def test_the_dead_that_stand_before_one_are_abandoned(world: World) -> None:
     store = world.store
     dead = [
         holding(store, executor=DEAD),
@@ -120,13 +120,22 @@ def test_who_comes_late_with_a_lower_number_gives_way_to_the_newer_one(world: Wo
     late = made(store, DeployState.QUEUED)
     holding(store)
     with pytest.raises(Refused, match=r"SH541 deploy 2 of main by ada since"):
-        push_out(store, late)
+        push_out(store, late, lives)
+
+
+def test_who_died_in_the_queue_neither_pushes_out_nor_is_taken_from_those_who_resume_it(world: World) -> None:
+    store = world.store
+    mine = made(store, DeployState.QUEUED)
+    dead = made(store, DeployState.QUEUED, executor=DEAD)
+    push_out(store, mine, lives)
+    assert ahead(store, mine) is None
+    assert state_of(store, dead) == "queued"
 
 
 def test_who_runs_is_never_pushed_out(world: World) -> None:
     store = world.store
     holder = holding(store)
-    push_out(store, made(store, DeployState.QUEUED))
+    push_out(store, made(store, DeployState.QUEUED), lives)
     assert state_of(store, holder) == "running"
 
 

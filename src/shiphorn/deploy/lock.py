@@ -88,14 +88,14 @@ async def _turn(deployment: Deployment, lives: Callable[[str], bool]) -> tuple[i
         if token is not None:
             return token, note
         deployment.check_stop()
-        _stay(deployment)
+        _stay(deployment, lives)
         if ahead is not None and described(ahead) != told:
             told = described(ahead)
             deployment.tell(Queued(deployment.id, time.time(), told))
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _stay(deployment: Deployment) -> None:
+def _stay(deployment: Deployment, lives: Callable[[str], bool]) -> None:
     """Be in the queue. Raises Refused when another deploy has ended this one."""
     now = deployment.world.store.deploys.get(deployment.id)
     if now is not None and not now.state.active:
@@ -103,7 +103,7 @@ def _stay(deployment: Deployment) -> None:
     if deployment.record.state != DeployState.QUEUED:
         deployment.change(state=DeployState.QUEUED)
     if deployment.environment.limits.supersede:
-        push_out(deployment.world.store, deployment.record)
+        push_out(deployment.world.store, deployment.record, lives)
 
 
 def _another_ended(deployment: Deployment) -> bool:

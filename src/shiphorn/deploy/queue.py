@@ -17,9 +17,9 @@ SUPERSEDED = "SH541"
 def before(store: Store, mine: Deploy, lives: Callable[[str], bool]) -> tuple[Deploy | None, str]:
     """The living deploy that this one comes right behind, None when it is its turn; and a note.
 
-    `lives` tells whether an executor still runs. A deploy that died before its flip is abandoned,
-    wherever it stood: its token is lower, so hosts will not take orders from it again. One that
-    died at its flip is not ours to guess about. Raises Refused SH502 for it.
+    `lives` tells whether an executor still runs. A deploy in the way that died before its flip is
+    abandoned: its token is lower, so hosts will not take orders from it again. One that died at its
+    flip is not ours to guess about. Raises Refused SH502 for it.
     """
     order = mine.order
     number, note = store.deploys.holder(order.app, order.environment), ""
@@ -31,24 +31,29 @@ def before(store: Store, mine: Deploy, lives: Callable[[str], bool]) -> tuple[De
         store.deploys.unlock(holder.id)
     last: Deploy | None = None
     for other in store.deploys.active(order.app, order.environment):
-        if other.id == mine.id:
+        holds = other.id == number
+        if not holds and other.id >= mine.id:
             continue
         if not lives(other.executor):
-            if _abandon(store, other, mine, holds=other.id == number) and other.id == number:
+            if _abandon(store, other, mine, holds=holds) and holds:
                 note = f"took over from {described(other)}, which died before its flip"
-        elif other.id == number:
+        elif holds:
             last = last or other
-        elif other.state == DeployState.QUEUED and other.id < mine.id:
+        elif other.state == DeployState.QUEUED:
             last = other
     return last, note
 
 
-def push_out(store: Store, mine: Deploy) -> None:
-    """End the queued deploys that this one makes needless. Raises Refused SH541 if one ends this one."""
+def push_out(store: Store, mine: Deploy, lives: Callable[[str], bool]) -> None:
+    """End the queued deploys that this one makes needless.
+
+    Raises Refused SH541 if a living one that is newer makes this one so.
+    """
     order = mine.order
     holder = store.deploys.holder(order.app, order.environment)
     for other in store.deploys.active(order.app, order.environment):
         waits = other.state == DeployState.QUEUED
+        stands = waits or other.id == holder
         if other.id < mine.id and waits and supersedes(order, other.order):
             store.deploys.end_as_seen(
                 other,
@@ -57,7 +62,7 @@ def push_out(store: Store, mine: Deploy) -> None:
                 code=SUPERSEDED,
                 message=_superseded_by(mine),
             )
-        elif other.id > mine.id and (waits or other.id == holder) and supersedes(other.order, order):
+        elif other.id > mine.id and stands and supersedes(other.order, order) and lives(other.executor):
             raise Refused(SUPERSEDED, _superseded_by(other))
 
 
