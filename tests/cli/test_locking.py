@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -55,11 +56,12 @@ production of shop  bob  TIME  it is released  fire  horn unlock production
     assert said(shop, "unlock production") == snapshot(
         "Released the lock of bob on production of shop: fire\n"
     )
-    assert said(shop, "locks --all") == snapshot("""\
-locked  by  since  until  why  ended
-production of shop  bob  TIME  it is released  fire  TIME by bob
-production of shop  ada  TIME  TIME  it moves  TIME by bob: stolen by bob: fire
-""")
+    history = json.loads(horn(shop, "locks", "--all", "--json").stdout)
+    assert [(one["owner"], one["released_by"], one["release_reason"]) for one in history] == [
+        ("bob", "bob", ""),
+        ("ada", "bob", "stolen by bob: fire"),
+    ]
+    assert "by bob: stolen by bob: fire" in " ".join(said(shop, "locks --all").split())
     assert said(shop, "locks") == snapshot("Nothing is locked.\n")
 
 
