@@ -17,6 +17,8 @@ import pytest
 import yaml
 
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
+from shiphorn.deploy.world import World
+from shiphorn.wiring import open_world
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -180,3 +182,11 @@ class Site(Project):
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with DemoFleet(tmp_path / "fleet", demo_hosts(6)) as fleet:
         yield Site(tmp_path, fleet)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """What deploys need from outside, with nothing on record yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with open_world(lambda _: None) as opened:
+        yield opened

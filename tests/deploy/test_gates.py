@@ -1,9 +1,7 @@
 """What keeps a deploy from going out, and how people get it out all the same."""
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,6 @@ from shiphorn.model.gates import Answer, Question, Verdict
 from shiphorn.ports import Gate
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
-from shiphorn.wiring import open_world
 from tests.deploy.conftest import Done, Site
 
 
@@ -218,13 +215,6 @@ class Broken:
 
     async def ask(self, question: Question) -> Answer:
         raise Refused("SH549", "the server is down.")
-
-
-@pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    async with open_world(lambda _: None) as opened:
-        yield opened
 
 
 def deployment(world: World, *standing: Gate, kind: Kind = Kind.DEPLOY, forced: str = "") -> Deployment:

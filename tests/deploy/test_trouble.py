@@ -175,6 +175,18 @@ async def test_the_next_deploy_takes_over_from_one_that_was_killed_before_its_fl
     assert states == ["succeeded", "abandoned"]
 
 
+async def test_what_was_left_behind_is_resumed_without_its_number(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    site.touch_everywhere("go")
+    done = await site.horn("resume")
+    assert done.status == 0, done.out + done.err
+    assert site.pages() == ["one"] * 6
+    assert (await site.horn("resume")).out == "No deploy was left behind.\n"
+
+
 async def test_a_killed_deploy_is_resumed_without_running_a_command_twice(site: Site) -> None:
     site.config["commands"]["stage"] = [WAIT]
     process = await site.start("deploy", "production", "--yes")

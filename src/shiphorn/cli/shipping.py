@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 SHOW_CURSOR = "\x1b[?25h"
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 ForceOption = Annotated[
     str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
 ]
@@ -138,18 +137,24 @@ def converge(
     selected = terminal.selection(region, zone, role, hosts)
     while True:
         results = terminal.run(_converge(loaded, environment, selected, as_json=as_json))
-        well = _show_converged(results, as_json=as_json)
+        well = _show_all(results, "All hosts that can be reached run what they should.", as_json=as_json)
         if every is None:
             raise SystemExit(0 if well else DeployFailed.exit_status)
         time.sleep(every)
 
 
 def resume(
-    deploy_id: IdArgument,
+    deploy_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="Number of the deploy; all such ones if left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a deploy to its end whose process died."""
-    _finish(terminal.run(_resume(deploy_id, as_json=as_json)), as_json=as_json)
+    """Bring a deploy to its end whose process died: it goes on where it was."""
+    results = terminal.run(_resume(deploy_id, as_json=as_json))
+    if deploy_id is not None:
+        _finish(results[0], as_json=as_json)
+    elif not _show_all(results, "No deploy was left behind.", as_json=as_json):
+        raise SystemExit(DeployFailed.exit_status)
 
 
 def parse_words(words: list[str], app: str) -> tuple[str, str, str]:
@@ -213,16 +218,18 @@ async def ship(
     return result
 
 
-async def _resume(deploy_id: int, *, as_json: bool) -> dict[str, Any]:
+async def _resume(deploy_id: int | None, *, as_json: bool) -> list[dict[str, Any]]:
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.records import get  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     with progress_to(None if as_json else terminal.console()) as tell:
         async with open_world(tell) as world, open_shipping(world) as shipping:
-            record = get(world.store, deploy_id)
-            ended = await _with_interrupts(shipping, record, shipping.resume(deploy_id))
-            return {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
+            results = []
+            for record in shipping.left() if deploy_id is None else [get(world.store, deploy_id)]:
+                ended = await _with_interrupts(shipping, record, shipping.resume(record.id))
+                results.append({"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)})
+            return results
 
 
 async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[Any, Any, Deploy]) -> Deploy:
@@ -272,15 +279,15 @@ def _ask(question: str, *, yes: bool) -> None:
         raise Refused("SH527", "nothing was done.")
 
 
-def _show_converged(results: list[dict[str, Any]], *, as_json: bool) -> bool:
-    """Show how converges ended: whether all went well."""
+def _show_all(results: list[dict[str, Any]], nothing: str, *, as_json: bool) -> bool:
+    """Show how some deploys ended, or that there was `nothing` to do: whether all went well."""
     from shiphorn.cli.show import show_end  # noqa: PLC0415
     from shiphorn.model.deploy import DeployState  # noqa: PLC0415
 
     if as_json:
         terminal.print_json(results)
     elif not results:
-        terminal.console().print("All hosts that can be reached run what they should.")
+        terminal.console().print(nothing)
     else:
         for result in results:
             show_end(terminal.console(), result["deploy"], result["hosts"])
