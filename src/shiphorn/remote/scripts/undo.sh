@@ -12,5 +12,6 @@ if [ "$LINE" = "$RUN" ]; then
     discard "$NEW"
     rm -f "$MARK"
 fi
+empty_trash
 rm -rf "$RUN_DIR"
 frame undone
