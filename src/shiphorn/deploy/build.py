@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from shiphorn.adapters.artifacts import recipe_digest
 from shiphorn.adapters.builder import run_build
 from shiphorn.deploy.deployment import Deployment
+from shiphorn.engine.crashpoints import reach
 from shiphorn.errors import SourceError
 from shiphorn.model.events import BuildOutput
 from shiphorn.model.release import Artifact, Packing
@@ -20,11 +22,17 @@ async def artifact(deployment: Deployment) -> str:
     kept = find(deployment)
     if kept is not None:
         return f"built before, {kept.in_words}"
-    with tempfile.TemporaryDirectory(prefix="horn-build-", ignore_cleanup_errors=True) as folder:
+    name = f"horn-build-{deployment.record.run}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{name}*"):
+        # By a process of this deploy that died.
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         await deployment.source.export(deployment.record.sha, tree)
+        reach("build:exported")
         await _build(deployment, tree)
+        reach("build:built")
         made = await deployment.world.artifacts.pack(tree, _recipe(deployment))
     return made.in_words
 
