@@ -289,6 +289,27 @@ def test_what_a_dead_deploy_left_is_cleared_away(host: ScriptHost) -> None:
     assert list((host.base / ".horn/unfinished").iterdir()) == []
 
 
+def test_what_a_rollback_that_died_held_ready_is_cleared_away(host: ScriptHost) -> None:
+    deploy(host, 1)
+    (host.base / ".horn" / "current.9-dead").symlink_to("anywhere")
+    deploy(host, 2)
+    assert list((host.base / ".horn").glob("current.*")) == []
+
+
+def test_a_finish_that_was_cut_off_goes_on_and_logs_one_line(host: ScriptHost) -> None:
+    deploy(host, 1)
+    plan = plan_for(2)
+    assert stage(host, plan) == []
+    assert flip(host, plan) == []
+    log, run = host.base / "revisions.log", host.base / ".horn/runs/2-aa"
+    (run / "logging").write_text(f"{log.stat().st_size}\n")
+    (host.base / ".horn/trash/20261124120000.2-aa").mkdir()
+    assert problems_of(host.run(scripts.finish(plan, ()))) == []
+    assert problems_of(host.run(scripts.finish(plan, ()))) == []
+    assert [line.split()[-3] for line in log.read_text().splitlines()] == ["20261124120001", "20261124120002"]
+    assert list((host.base / ".horn/trash").iterdir()) == []
+
+
 def test_a_deploy_killed_while_it_received_goes_on(host: ScriptHost) -> None:
     plan = plan_for(1)
     packing, data = pack({"noise": "x" * 300_000 + "".join(map(str, range(90_000)))})
@@ -414,6 +435,40 @@ def test_a_newer_deploy_ends_what_older_ones_left_working_and_takes_their_files_
     assert sorted(os.listdir(host.base / ".horn")) == ["fence", "runs", "trash", "unfinished", "unproven"]
 
 
+def test_a_command_that_was_cut_off_before_it_began_is_begun(host: ScriptHost) -> None:
+    command = Command("echo run >>$HOME/log")
+    (host.base / ".horn/runs/1-aa/commands/stage-0").mkdir(parents=True)
+    assert stage(host, plan_for(1), command) == []
+    assert (host.home / "log").read_text() == "run\n"
+
+
+def test_a_command_that_began_and_said_no_more_is_not_run_again(host: ScriptHost) -> None:
+    command = Command("echo run >>$HOME/log")
+    (host.base / ".horn/runs/1-aa/commands/stage-0/begun").mkdir(parents=True)
+    assert stage(host, plan_for(1), command) == ["SH421"]
+    assert not (host.home / "log").exists()
+
+
+def test_of_two_that_begin_the_same_command_one_runs_it(host: ScriptHost, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "setsid").write_text(
+        f'#!/bin/sh\nuntil [ -f "{tmp_path}/go" ]; do sleep 0.02; done\nexec /usr/bin/setsid "$@"\n'
+    )
+    (slow / "setsid").chmod(0o755)
+    first = ScriptHost(host.home, "dash", PATH=f"{slow}:{os.environ['PATH']}")
+    command = Command("echo run >>$HOME/log; echo said")
+    packing, data = pack(FILES)
+    first.send(scripts.prepare(plan_for(1), packing, (command,)), data)
+    wait_until(lambda: (host.base / ".horn/runs/1-aa/commands/stage-0/out").exists())
+    host.send(scripts.prepare(plan_for(1), packing, (command,)))
+    host.wait_for("have")
+    (tmp_path / "go").touch()
+    assert outputs_of(host.reply(), (command,))[0].output == "said\n"
+    first.end()
+    assert (host.home / "log").read_text() == "run\n"
+
+
 def test_an_undo_ends_what_still_runs(host: ScriptHost) -> None:
     command = Command('touch $HOME/begun; until [ -f "$HOME/go" ]; do sleep 0.05; done; touch $HOME/ran')
     packing, data = pack(FILES)
@@ -458,6 +513,7 @@ def test_of_a_flood_a_head_and_a_tail_stay_on_the_host_and_in_the_log(
     wait_until((out.parent / "status").exists)
     assert out.stat().st_size <= 8 << 20
     assert sorted(path.name for path in out.parent.iterdir() if path.name != "new") == [
+        "begun",
         "code",
         "out",
         "pid",

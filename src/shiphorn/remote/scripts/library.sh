@@ -222,6 +222,12 @@ discard() {
     mv -f "$1" "$discard_to" && empty "$discard_to"
 }
 
+# empty_trash: what a shell that was killed had put out of sight.
+empty_trash() {
+    trash_found=$(ls "$HORN/trash")
+    for trash_name in $trash_found; do empty "$HORN/trash/$trash_name"; done
+}
+
 empty() {
     rm -rf "$1" 2>/dev/null || { chmod -R u+rwx "$1" 2>/dev/null; rm -rf "$1"; }
 }

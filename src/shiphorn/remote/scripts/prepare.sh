@@ -12,8 +12,10 @@ sweep() {
         if [ "$sweep_name" != "$LIVE" ]; then discard "$RELEASES/$sweep_name"; fi
         rm -f "$HORN/unfinished/$sweep_name"
     done
-    sweep_found=$(ls "$HORN/trash")
-    for sweep_name in $sweep_found; do empty "$HORN/trash/$sweep_name"; done
+    set +f
+    rm -f "$HORN"/current.* "$HORN"/incoming.* "$HORN"/fence.*
+    set -f
+    empty_trash
 }
 
 # receive: the packed release from stdin to a file. `dd` by whole blocks, as busybox knows no count in bytes.
@@ -135,7 +137,9 @@ read_line "$RUN_DIR/unpacked"
 if [ "$LINE" = "$DIGEST" ] && [ -d "$NEW" ]; then
     frame have
 else
+    frame receiving
     receive
+    frame received
     unpack
     link_shared
     write_env
