@@ -156,6 +156,30 @@ async def test_a_person_may_leave_hosts_as_they_are(site: Site) -> None:
     assert sorted(site.pages()) == [""] * 4 + ["one"] * 2
 
 
+async def test_a_person_is_asked_about_failures_where_the_config_says_so(site: Site) -> None:
+    site.config["environments"]["production"]["on_failure"] = "pause"
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    paused = await site.paused()
+    assert paused["pause_reason"].startswith("SH602 1 of 6 hosts went wrong after the flip: web2.us: ")
+    assert site.pages() == ["one"] * 6
+    assert (await site.horn("continue", "1")).status == 0
+    done = await site.end(deploying)
+    assert done.json["deploy"]["state"] == "succeeded"
+    assert sorted(states(done)) == ["broken"] + ["done"] * 5
+
+
+async def test_a_person_who_is_asked_can_take_the_deploy_back(site: Site) -> None:
+    site.config["environments"]["production"]["on_failure"] = "pause"
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    await site.paused()
+    assert (await site.horn("stop", "1")).status == 0
+    done = await site.end(deploying)
+    assert (done.json["deploy"]["state"], states(done)) == ("rolled_back", ["reverted"] * 6)
+    assert site.pages() == [""] * 6
+
+
 async def test_a_pause_that_nobody_ends_takes_the_deploy_back(site: Site) -> None:
     site.config["environments"]["production"] |= {
         "waves": {"sizes": [2], "pause": True},

@@ -145,7 +145,10 @@ def logs(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """What the commands of a deploy printed: the same output once, with the hosts that differ by name."""
+    """What the commands of a deploy printed: the same output once, with the hosts that differ by name.
+
+    Outputs are kept whole up to 8 MB each; of a longer one the middle is left out.
+    """
     from shiphorn.service.folding import fold  # noqa: PLC0415
     from shiphorn.service.records import get, last, outputs  # noqa: PLC0415
     from shiphorn.wiring import open_store  # noqa: PLC0415

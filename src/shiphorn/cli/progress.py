@@ -118,7 +118,7 @@ class Progress:
                 self._detail = event.line
             case WaveStarted():
                 hosts = counted(sum(event.hosts.values()), "host")
-                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
+                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/][dim]: {hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
                 self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")

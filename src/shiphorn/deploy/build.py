@@ -14,6 +14,7 @@ from pathlib import Path
 from shiphorn.adapters.artifacts import recipe_digest
 from shiphorn.adapters.builder import run_build
 from shiphorn.deploy.deployment import Deployment
+from shiphorn.engine.crashpoints import reach
 from shiphorn.errors import SourceError
 from shiphorn.model.events import BuildOutput
 from shiphorn.model.release import Artifact, Packing
@@ -30,7 +31,9 @@ async def artifact(deployment: Deployment) -> str:
         tree = folder / "tree"
         tree.mkdir()
         await deployment.source.export(deployment.record.sha, tree)
+        reach("build:exported")
         await _build(deployment, tree)
+        reach("build:built")
         made = await deployment.world.artifacts.pack(tree, _recipe(deployment))
     return made.in_words
 

@@ -10,6 +10,7 @@ from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.lock import lock_after_failure
 from shiphorn.deploy.problems import summary
 from shiphorn.deploy.queue import SUPERSEDED
+from shiphorn.engine.crashpoints import reach
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import DeployState, HostState, Kind, Phase
 from shiphorn.model.events import DeployFinished
@@ -26,8 +27,9 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     message = deployment.redactor.text(message)
     if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
         _keep_others_from_it(deployment, f"{code} {message}", now)
-    deployment.change(state=state, finished_at=now, code=code, message=message, hint=hint)
-    deployment.world.store.deploys.unlock(deployment.id)
+    reach("close:judged")
+    deployment.end(state=state, finished_at=now, code=code, message=message, hint=hint)
+    reach("close:ended")
     seconds = now - deployment.record.started_at
     deployment.tell(DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint))
     return state
@@ -102,7 +104,6 @@ def crashed(store: Store, deploy_id: int, error: Exception) -> None:
     if record is None or record.flip_at is not None:
         return
     message = f"a defect of shiphorn ended it: {type(error).__name__}: {error}"
-    store.deploys.update(
+    store.deploys.end(
         deploy_id, state=DeployState.FAILED, finished_at=time.time(), code="SH699", message=message
     )
-    store.deploys.unlock(deploy_id)

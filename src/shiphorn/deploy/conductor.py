@@ -16,7 +16,7 @@ from shiphorn.deploy import pause
 from shiphorn.deploy.batch import FLUSH_SECONDS, HostWork, work_on
 from shiphorn.deploy.deployment import Deployment, open_deployment
 from shiphorn.deploy.judge import require_enough
-from shiphorn.deploy.remedy import Remedy, ask_a_person, asks_a_person, choose
+from shiphorn.deploy.remedy import Remedy, ask_a_person, asks_a_person, choose, heard
 from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine
 from shiphorn.engine.fanout import batches
@@ -114,7 +114,7 @@ class Conductor:
             deployment = self.deployment(run)
             limits, count = deployment.limits, deployment.record.waves
             if limits.waves.pause and number > 1 and deployment.record.wave < number:
-                await pause.wait(deployment, f"wave {number} of {count} waits for a person")
+                await pause.wait(deployment, f"wave {number} of {count} waits for a person", wave=number)
             await pause.if_wished(deployment)
             deployment.change(wave=number)
             if count > 1:
@@ -154,7 +154,15 @@ class Conductor:
             async def answered() -> bool:
                 return await ask_a_person(self.deployment(run), failure)
 
-            if not (await self._engine.step("ask", asked) and await self._engine.step("answer", answered)):
+            async def on_record() -> None:
+                heard(self.deployment(run), goes_on=goes_on)
+
+            if not await self._engine.step("ask", asked):
+                raise
+            # In a step of its own: an answer that is not on record yet is there to be read again.
+            goes_on = await self._engine.step("answer", answered)
+            await self._engine.step("answered", on_record)
+            if not goes_on:
                 raise
 
     async def end(

@@ -126,6 +126,11 @@ class Deployment:
         self.world.store.deploys.update(self.id, **values)
         self.record = replace(self.record, **values)
 
+    def end(self, **values: Any) -> None:
+        """Set columns of a deploy that is over, and let go of its environment, both at once."""
+        self.world.store.deploys.end(self.id, **values)
+        self.record = replace(self.record, **values)
+
     def preview(self, **values: Any) -> None:
         """Set columns of a deploy that is only planned, and in no store."""
         self.record = replace(self.record, **values)
@@ -312,7 +317,11 @@ def open_deployment(world: World, record: Deploy) -> Deployment:
     config = load_text(record.config_text, Path(record.config_path))
     environment = config.environment(record.order.environment)
     deployment = Deployment(world, record, config, environment)
-    deployment.place(world.store.hosts.of_deploy(record.id))
+    runs = world.store.hosts.of_deploy(record.id)
+    if record.phase == Phase.STAGE:
+        # States are written twice a second: the process before may have begun on more hosts than that.
+        runs = [replace(run, phase=Phase.STAGE) if run.state == HostState.PROBED else run for run in runs]
+    deployment.place(runs)
     return deployment
 
 

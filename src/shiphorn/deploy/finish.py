@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.engine.crashpoints import when_said
 from shiphorn.model.deploy import HostState, Observed, Phase
 from shiphorn.model.settings import Moment
 from shiphorn.remote import scripts
@@ -18,6 +19,7 @@ async def host(deployment: Deployment, target: Target) -> None:
     reply = await shell.run(
         scripts.finish(await deployment.plan(target), commands),
         timeout_seconds=deployment.patience(commands),
+        on_frame=when_said("finish"),
     )
     deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
     problems = problems_of(reply)

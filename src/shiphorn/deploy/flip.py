@@ -14,7 +14,7 @@ from contextlib import suppress
 from shiphorn.deploy import probe
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.judge import require_enough
-from shiphorn.engine.crashpoints import reach
+from shiphorn.engine.crashpoints import reach, when_said
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ConnectError, HostError, ShiphornError
 from shiphorn.model.deploy import HostState, Phase
@@ -90,7 +90,8 @@ async def arm(deployment: Deployment, target: Target) -> Exchange:
     await probe.look(deployment, target)
     shell = await deployment.shell(target)
     restart = deployment.commands(target, Moment.RESTART)
-    exchange = shell.start(scripts.flip(await deployment.plan(target), restart))
+    script = scripts.flip(await deployment.plan(target), restart)
+    exchange = shell.start(script, on_frame=when_said("flip"))
     await wait_until_armed(deployment, exchange)
     target.flip = exchange
     deployment.note(target, Phase.STAGE, HostState.ARMED)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from shiphorn.deploy import gates, resolve
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.queue import before, described, push_out
+from shiphorn.engine.crashpoints import reach
 from shiphorn.errors import Refused
 from shiphorn.model.deploy import Deploy, DeployState
 from shiphorn.model.events import Queued
@@ -27,6 +28,7 @@ async def take(deployment: Deployment, lives: Callable[[str], bool]) -> str:
     """
     began = time.time()
     token, note = await _turn(deployment, lives)
+    reach("lock:taken")
     deployment.change(token=token, state=DeployState.RUNNING)
     waited = time.time() - began
     resolve.again(deployment)

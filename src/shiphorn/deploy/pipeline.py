@@ -50,8 +50,11 @@ class Pipeline:
 
     async def resume(self, record: Deploy) -> Handle:
         """Go on with a deploy whose process died."""
+        reach("resume:claimed")
         self._world.store.deploys.update(record.id, executor=self._engine.executor.id)
+        reach("resume:owned")
         await self._engine.recover(record.run)
+        reach("resume:recovered")
         return await self.start(record)
 
     async def deploy(self, run: str, find: LocalWork = resolve.commit) -> str:

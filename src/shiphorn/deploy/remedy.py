@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.judge import TOO_MANY, gone_wrong
-from shiphorn.deploy.pause import wait
+from shiphorn.deploy.pause import hold, release
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Wish
 from shiphorn.model.settings import OnFailure
@@ -42,8 +42,10 @@ def asks_a_person(deployment: Deployment, error: ShiphornError) -> bool:
 
 
 async def ask_a_person(deployment: Deployment, error: ShiphornError) -> bool:
-    """Whether to go on in spite of an error. What went wrong so far is then accepted."""
-    goes_on = await wait(deployment, f"{error.code} {error.message}")
-    if goes_on:
-        deployment.change(accepted=len(gone_wrong(deployment)))
-    return goes_on
+    """Whether to go on in spite of an error. The deploy stays paused until the answer is `heard`."""
+    return await hold(deployment, f"{error.code} {error.message}")
+
+
+def heard(deployment: Deployment, *, goes_on: bool) -> None:
+    """End the pause. If the deploy goes on, what went wrong so far is accepted."""
+    release(deployment, **({"accepted": len(gone_wrong(deployment))} if goes_on else {}))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from shiphorn.deploy import flip
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.engine.crashpoints import when_said
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import HostState, Phase
@@ -66,7 +67,7 @@ async def _arm(deployment: Deployment, target: Target) -> Exchange:
         # Its shell is still at the restart commands of the new release.
         await deployment.world.fleet.drop([target])
     shell = await deployment.shell(target)
-    exchange = shell.start(await script(deployment, target))
+    exchange = shell.start(await script(deployment, target), on_frame=when_said("rollback"))
     await flip.wait_until_armed(deployment, exchange)
     target.flip = exchange
     return exchange

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from shiphorn.deploy import build, flip, probe
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.engine.crashpoints import reach, when_said
 from shiphorn.model.deploy import HostState, Kind, Phase
 from shiphorn.model.settings import Moment
 from shiphorn.remote import scripts
@@ -26,10 +27,13 @@ async def host(deployment: Deployment, target: Target) -> None:
     plan = await deployment.plan(target)
     shell = await deployment.shell(target)
     deployment.note(target, Phase.STAGE, HostState.PROBED)
-    prepare = shell.start(scripts.prepare(plan, packing, commands), payload=packing)
+    prepare = shell.start(
+        scripts.prepare(plan, packing, commands), payload=packing, on_frame=when_said("stage")
+    )
+    reach("stage:sent")
     restart = deployment.commands(target, Moment.RESTART)
     if target.run.wave == 1:
-        target.flip = shell.start(scripts.flip(plan, restart))
+        target.flip = shell.start(scripts.flip(plan, restart), on_frame=when_said("flip"))
     reply = await prepare.reply(timeout_seconds=deployment.patience(commands))
     deployment.keep_outputs(target.host.name, outputs_of(reply, commands))
     deployment.require_success(reply)

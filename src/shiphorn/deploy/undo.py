@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shiphorn.deploy import flip
 from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
+from shiphorn.engine.crashpoints import when_said
 from shiphorn.model.deploy import HostState, Phase
 from shiphorn.model.settings import Moment
 from shiphorn.remote import scripts
@@ -26,7 +27,11 @@ async def host(deployment: Deployment, target: Target) -> None:
     """
     await flip.disarm([target])
     shell = await deployment.shell(target)
-    reply = await shell.run(scripts.undo(await deployment.plan(target)), timeout_seconds=TIMEOUT_SECONDS)
+    reply = await shell.run(
+        scripts.undo(await deployment.plan(target)),
+        timeout_seconds=TIMEOUT_SECONDS,
+        on_frame=when_said("undo"),
+    )
     deployment.keep_outputs(target.host.name, outputs_of(reply, deployment.commands(target, Moment.STAGE)))
     deployment.require_success(reply)
     if not target.failed:

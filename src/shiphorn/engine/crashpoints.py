@@ -9,10 +9,22 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
 
 _CRASH_AT = os.environ.get("HORN_CRASH_AT", "")
 _LIST = os.environ.get("HORN_CRASH_LIST", "")
 _times: Counter[str] = Counter()
+_WHENEVER = "out"
+"""What a host says as time goes by: how often is chance."""
+
+
+class Said(Protocol):
+    """A message of a host."""
+
+    @property
+    def verb(self) -> str:
+        """What it is about."""
 
 
 def reach(name: str) -> None:
@@ -28,3 +40,13 @@ def reach(name: str) -> None:
     wanted, _, which = _CRASH_AT.partition("#")
     if name == wanted and _times[name] == int(which or 1):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def when_said(script: str) -> Callable[[Said], None]:
+    """Crash points `said:SCRIPT:VERB`: a host has said so, and nothing was made of it here."""
+
+    def on_frame(said: Said) -> None:
+        if said.verb != _WHENEVER:
+            reach(f"said:{script}:{said.verb}")
+
+    return on_frame

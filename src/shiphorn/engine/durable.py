@@ -163,6 +163,7 @@ class Engine:
         mine = update(table).where(left).values(executor_id=self.executor.id, owner_xid=owner)
         with system.engine.begin() as connection:
             taken = connection.execute(mine.returning(name)).scalars().all()
+        reach("resume:taken")
         for status in system.get_workflow_statuses(list(taken)):
             execute_dequeued_workflow(dbos, status, owner)
 

@@ -134,6 +134,12 @@ class Deploys:
         with self._database.connect() as connection:
             return connection.execute(query).scalar()
 
+    def end(self, deploy_id: int, **values: Any) -> None:
+        """Change columns of a deploy, and let go of the environment if it holds that, both at once."""
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
+
     def unlock(self, deploy_id: int) -> None:
         """Let go of the environment, if this deploy holds it."""
         with self._database.begin() as connection:

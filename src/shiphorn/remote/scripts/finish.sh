@@ -3,8 +3,16 @@ look
 if [ "$LIVE" != "$RELEASE" ]; then
     die SH419 'the link was switched back' "$CURRENT names ${LIVE:-nothing}, not $RELEASE." "Find what else deploys to $BASE."
 fi
-if [ ! -f "$RUN_DIR/logged" ]; then
-    printf '%s\n' "$LOG_LINE" >>"$BASE/revisions.log" && : >"$RUN_DIR/logged" || die_of_writing "$BASE/revisions.log"
+# How long the log was ahead of the line tells whether the line was written.
+read_line "$RUN_DIR/logging"
+log_bytes=0
+if [ -f "$BASE/revisions.log" ]; then log_bytes=$(($(wc -c <"$BASE/revisions.log"))); fi
+if [ -z "$LINE" ]; then
+    LINE=$log_bytes
+    printf '%s\n' "$LINE" >"$RUN_DIR/logging.new" && mv -f "$RUN_DIR/logging.new" "$RUN_DIR/logging" || die_of_writing "$RUN_DIR"
+fi
+if [ "$log_bytes" -le "$LINE" ]; then
+    printf '%s\n' "$LOG_LINE" >>"$BASE/revisions.log" || die_of_writing "$BASE/revisions.log"
 fi
 read_line "$RUN_DIR/previous"
 previous=$LINE
@@ -28,6 +36,7 @@ for unproven in 1 0; do
         count=$((count - 1))
     done
 done
+empty_trash
 runs=$(ls -t "$HORN/runs")
 count=0
 for name in $runs; do

@@ -21,5 +21,6 @@ while [ -f "$RUN_DIR/commands/stage-$undo_number/out" ]; do
     frame_output "$undo_at/out" command stage "$undo_number" "$undo_code" "$undo_ms" 1
     undo_number=$((undo_number + 1))
 done
+empty_trash
 rm -rf "$RUN_DIR"
 frame undone
