@@ -120,6 +120,22 @@ def test_nothing_of_a_look_stays_on_the_host(host: ScriptHost, tmp_path: Path) -
     host.end()
 
 
+def test_nothing_of_a_look_stays_when_the_connection_is_lost_in_it(host: ScriptHost, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    host.end()
+    host = ScriptHost(host.home, host._shell, TMPDIR=str(place))
+    text = "touch $HOME/began; sleep 987"
+    host.send(checks.look(plan_for(1), [command(text, timeout_seconds=60)]))
+    deadline = time.monotonic() + 20
+    while not (host.home / "began").exists():
+        assert time.monotonic() < deadline
+    os.killpg(host.process.pid, signal.SIGHUP)
+    while list(place.iterdir()):
+        assert time.monotonic() < deadline
+    host.end()
+
+
 def test_without_a_release_a_command_is_missing_and_the_rest_is_looked_at(host: ScriptHost, web: Web) -> None:
     (host.base / "current").unlink()
     found = look(host, command("true"), http(f"http://127.0.0.1:{web.port}/"))

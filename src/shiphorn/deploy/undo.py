@@ -5,7 +5,9 @@ from __future__ import annotations
 from shiphorn.deploy import flip
 from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
 from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.settings import Moment
 from shiphorn.remote import scripts
+from shiphorn.remote.answers import outputs_of
 
 TIMEOUT_SECONDS = 60.0
 """A host that does not answer is left: its next deploy clears away what it finds."""
@@ -18,10 +20,14 @@ def is_needed(_deployment: Deployment, target: Target) -> bool:
 
 
 async def host(deployment: Deployment, target: Target) -> None:
-    """Disarm a host and remove its new release; it goes on with what it ran before."""
+    """Disarm a host and remove its new release; it goes on with what it ran before.
+
+    What its commands printed before they were ended is kept.
+    """
     await flip.disarm([target])
     shell = await deployment.shell(target)
     reply = await shell.run(scripts.undo(await deployment.plan(target)), timeout_seconds=TIMEOUT_SECONDS)
+    deployment.keep_outputs(target.host.name, outputs_of(reply, deployment.commands(target, Moment.STAGE)))
     deployment.require_success(reply)
     if not target.failed:
         deployment.note(target, Phase.STAGE, HostState.REMOVED)
