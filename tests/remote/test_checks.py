@@ -124,7 +124,7 @@ def test_nothing_of_a_look_stays_when_the_connection_is_lost_in_it(host: ScriptH
     place = tmp_path / "temporary"
     place.mkdir()
     host.end()
-    host = ScriptHost(host.home, host._shell, TMPDIR=str(place))
+    host = ScriptHost(host.home, host.shell, TMPDIR=str(place))
     text = "touch $HOME/began; sleep 987"
     host.send(checks.look(plan_for(1), [command(text, timeout_seconds=60)]))
     deadline = time.monotonic() + 20
