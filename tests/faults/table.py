@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("fault")
         if mark is not None:
             item.user_properties.append((PROPERTY, mark.args[0]))
+            # Each deploys several times, and waits for hosts that are gone.
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

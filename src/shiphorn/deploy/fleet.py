@@ -47,16 +47,11 @@ class Fleet:
     async def shell(self, target: Reachable) -> Shell:
         """The shell of a host. Raises ConnectError."""
         task = self._begin(target)
-        try:
-            # Shielded: a warm connection may be awaited by a phase that gives up before it is there.
-            shell = await asyncio.shield(task)
-        except ConnectError:
-            self._forget(target.host.name, task)
-            raise
+        shell = await self._ended(target, task)
         if shell.alive:
             return shell
         self._forget(target.host.name, task)
-        return await asyncio.shield(self._begin(target))
+        return await self._ended(target, self._begin(target))
 
     def is_connected(self, target: Reachable) -> bool:
         """Whether there is a live shell already."""
@@ -85,6 +80,15 @@ class Fleet:
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         shells = [shell for shell in ended if not isinstance(shell, BaseException)]
         await asyncio.gather(*(shell.close() for shell in shells), return_exceptions=True)
+
+    async def _ended(self, target: Reachable, task: asyncio.Task[Shell]) -> Shell:
+        """Wait for a connection to be made. One that failed is not kept: whoever asks next tries anew."""
+        try:
+            # Shielded: a warm connection may be awaited by a phase that gives up before it is there.
+            return await asyncio.shield(task)
+        except ConnectError:
+            self._forget(target.host.name, task)
+            raise
 
     def _begin(self, target: Reachable) -> asyncio.Task[Shell]:
         name = target.host.name

@@ -22,7 +22,9 @@ else
 fi
 mkdir "$at/begun" 2>/dev/null || exit
 printf "%s\n%s\n" "$$" "$start" >"$at/pid.new" && mv -f "$at/pid.new" "$at/pid" || exit
-end() { printf "%s %s\n" "$1" "$(($(clock_ms) - begun))" >"$at/status.new" && mv -f "$at/status.new" "$at/status"; }
+# Its place is taken ahead and written over: how a command ended is told from a full disk, too.
+printf "%-31s\n" "" >"$at/status.new"
+end() { printf "%-31s\n" "$1 $(($(clock_ms) - begun))" 1<>"$at/status.new" && mv -f "$at/status.new" "$at/status"; }
 measure() { size=$(($(wc -c <"$at/out"))); }
 # What is written between the copy of the tail and the cut is lost.
 shorten() {
@@ -55,6 +57,7 @@ job=$!
         if [ "$naps" -lt 4 ]; then nap=0.25 took=25; else nap=1 took=100; fi
         sleep "$nap"
         [ -f "$at/status" ] && exit
+        kill -0 "$$" || kill -0 "$job" || exit
         naps=$((naps + 1)) left=$((left - took))
         measure
         # A flood is looked at more often until it ends.

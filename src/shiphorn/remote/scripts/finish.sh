@@ -21,20 +21,31 @@ spare() {
     [ "$1" = "$LIVE" ] || [ "$1" = "$previous" ] || [ -f "$HORN/unfinished/$1" ] || in_use "$1"
 }
 
-# What went wrong makes room first; then the oldest of those that ended well.
+is_good() {
+    [ ! -f "$HORN/unproven/$1" ]
+}
+
+# What went wrong makes room first, but takes none from what ended well: the last ones of that stay,
+# whatever else has to.
 rm -f "$HORN/unproven/$RELEASE"
 list_releases
-count=0
-for name in $KEPT; do count=$((count + 1)); done
-for unproven in 1 0; do
-    for name in $KEPT; do
-        [ "$count" -gt "$KEEP" ] || break
-        if [ -f "$HORN/unproven/$name" ]; then is_unproven=1; else is_unproven=0; fi
-        if [ "$is_unproven" != "$unproven" ] || spare "$name"; then continue; fi
-        discard "$RELEASES/$name"
-        rm -f "$HORN/unproven/$name"
-        count=$((count - 1))
-    done
+count=0 good=0
+for name in $KEPT; do
+    count=$((count + 1))
+    if is_good "$name"; then good=$((good + 1)); fi
+done
+for name in $KEPT; do
+    [ "$count" -gt "$KEEP" ] || break
+    if is_good "$name" || spare "$name"; then continue; fi
+    discard "$RELEASES/$name"
+    rm -f "$HORN/unproven/$name"
+    count=$((count - 1))
+done
+for name in $KEPT; do
+    [ "$good" -gt "$KEEP" ] || break
+    [ -d "$RELEASES/$name" ] && is_good "$name" || continue
+    good=$((good - 1))
+    spare "$name" || discard "$RELEASES/$name"
 done
 empty_trash
 runs=$(ls -t "$HORN/runs")

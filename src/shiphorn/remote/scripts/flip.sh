@@ -65,6 +65,7 @@ if [ "$LIVE" != "$RELEASE" ]; then
     }
     now
     is_switched || die SH419 'the link was switched back' "$CURRENT is not what was just written; something else changes it." "Find what else deploys to $BASE."
+    rm -f "$HORN/trash/current.$RUN"
     printf '%s\n' "$NOW" >"$RUN_DIR/flipped"
 fi
 [ -z "$RELEASE" ] || rm -f "$MARK"

@@ -52,13 +52,15 @@ unpack() {
     # tar's -o: the files belong to whoever unpacks them, also when that is root.
     { "$unpack_with" -dc <"$receive_to" 2>/dev/null || : >"$RUN_DIR/unpack.failed"; } | tar -x -o -f - -C "$NEW" 2>"$RUN_DIR/unpack.said"
     unpack_code=$?
-    rm -f "$receive_to"
     if [ "$unpack_code" != 0 ] || [ -f "$RUN_DIR/unpack.failed" ]; then
         unpack_said=$(head -n 1 "$RUN_DIR/unpack.said")
+        # What was received still takes its place: without it a full disk would not look like one.
         free_bytes "$NEW"
         if [ "$FREE" -lt "$PACKED_BYTES" ]; then die_of_writing "$NEW" "$PACKED_BYTES"; fi
+        rm -f "$receive_to"
         die SH418 'cannot be unpacked' "The release could not be unpacked: $unpack_said" "Look at the disk and the file system of $BASE."
     fi
+    rm -f "$receive_to"
     printf '%s\n' "$REVISION" >"$NEW/REVISION" || die_of_writing "$NEW"
 }
 
