@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +30,7 @@ RULES = """
 host all needs_password 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 """
+GUARD = 'read -r _; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")" 2>/dev/null; rm -rf "$0"'
 
 
 class Postgres:
@@ -62,10 +62,19 @@ class Postgres:
         ]
         subprocess.run([*self._as_user, *made, str(self._data)], check=True, capture_output=True, cwd="/")
         (self._data / "pg_hba.conf").write_text(RULES)
+        # The end of its input says that this process is gone, however it ended: a kill leaves nothing.
+        self._guard = subprocess.Popen(
+            ["sh", "-c", GUARD, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
+        )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.process = self.start()
+
+    def close(self) -> None:
+        """Stop the server, and remove all of it."""
+        self.stop()
+        self._guard.communicate()
 
     def url(self, name: str, user: str = "horn") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{name}"
@@ -130,8 +139,7 @@ class Database:
 def postgres_server() -> Iterator[Postgres]:
     server = Postgres()
     yield server
-    server.stop()
-    shutil.rmtree(server.folder)
+    server.close()
 
 
 @pytest.fixture

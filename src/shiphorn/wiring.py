@@ -118,7 +118,15 @@ def leave_at_once(error: ShiphornError) -> None:
 
 def actor() -> str:
     """Who gives the orders: `$HORN_ACTOR`, else user@machine."""
-    return os.environ.get("HORN_ACTOR") or f"{getpass.getuser()}@{socket.gethostname()}"
+    given = os.environ.get("HORN_ACTOR")
+    if given:
+        return given
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        user = f"uid{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 @contextmanager

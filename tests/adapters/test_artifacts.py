@@ -91,6 +91,17 @@ async def test_old_artifacts_are_pruned(tmp_path: Path) -> None:
     assert artifacts.find("r") is None
 
 
+async def test_what_dead_processes_left_half_written_goes_after_a_day(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path / "cache")
+    await artifacts.pack(tree(tmp_path / "x"), "r")
+    old, fresh = (tmp_path / "cache/blobs" / name for name in (".new-old", ".new-fresh"))
+    old.touch()
+    fresh.touch()
+    os.utime(old, (0, 0))
+    artifacts.prune()
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
 def test_a_recipe_changes_with_all_that_it_is_made_of() -> None:
     plain = recipe_digest("a" * 40, "", [])
     assert plain == recipe_digest("a" * 40, "", [])

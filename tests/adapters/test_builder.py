@@ -29,3 +29,18 @@ async def test_a_command_that_takes_too_long_is_ended_with_all_it_started(tmp_pa
         await run_build([command], tmp_path, os.environ, lambda _: None)
     state = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
     assert not state.exists() or state.read_text().split(")")[1].split()[0] == "Z"
+
+
+async def test_of_a_flood_a_head_and_a_tail_are_kept(tmp_path: Path) -> None:
+    longest = 0
+
+    def on_line(line: str) -> None:
+        nonlocal longest
+        longest = max(longest, len(line))
+
+    flood = Command("echo first; head -c 60000000 /dev/zero | tr '\\0' x; echo; echo last")
+    (printed,) = await run_build([flood], tmp_path, os.environ, on_line)
+    assert printed.output.startswith("first\nxxx")
+    assert printed.output.endswith("xxx\nlast\n")
+    assert len(printed.output) == (8 << 20) + len("\n[...]\n")
+    assert longest < 200_000

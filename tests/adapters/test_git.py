@@ -1,13 +1,14 @@
 """Git, by real repositories."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from shiphorn.adapters.git import GitSource
-from shiphorn.errors import SourceError
+from shiphorn.errors import MissingProgram, SourceError
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -99,7 +100,20 @@ async def test_a_ref_that_does_not_exist_gets_its_neighbours_named(repo: Repo, s
     assert (raised.value.code, raised.value.hint) == ("SH203", "Did you mean main?")
 
 
-@pytest.mark.parametrize("ref", ["-x", "a b", "a..b", "a~1", "main^{tree}", "x\ny", "@{1}", "a:b", "--all"])
+async def test_branches_of_any_language_and_whole_names_are_found(repo: Repo, source: GitSource) -> None:
+    sha = repo.commit({"a": "1"})
+    branches = ["größe", "日本/x", "$(id)", "it's", 'a"b', ";x", "#12", "%d"]
+    for name in branches:
+        repo.git("branch", name)
+    await source.refresh()
+    for name in [*branches, "refs/heads/main", "refs/heads/größe"]:
+        assert (await source.resolve(name)).sha == sha
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["-x", "a b", "a..b", "a~1", "main^{tree}", "x\ny", "@{1}", "a:b", "--all", "@", ".x", "a//b", "a.lock"],
+)
 async def test_text_that_is_no_ref_never_reaches_git(repo: Repo, source: GitSource, ref: str) -> None:
     repo.commit({"a": "1"})
     await source.refresh()
@@ -123,6 +137,17 @@ async def test_the_mirror_follows_the_repository(repo: Repo, source: GitSource) 
     assert await source.has(second)
     assert (await source.resolve("main")).sha == second
     assert await code_of(source, "old") == "SH203"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root to give a folder away")
+async def test_a_repository_of_somebody_else_is_told_with_the_way_out(repo: Repo, source: GitSource) -> None:
+    repo.commit({"a": "1"})
+    os.chown(repo.path, 12345, 12345)
+    os.chown(repo.path / ".git", 12345, 12345)
+    with pytest.raises(SourceError) as raised:
+        await source.refresh()
+    assert "detected dubious ownership" in raised.value.message
+    assert "git config --global --add safe.directory" in raised.value.message
 
 
 async def test_an_unreachable_repository_is_told_without_its_password(tmp_path: Path) -> None:
@@ -200,6 +225,31 @@ async def test_large_files_are_put_in_their_places(repo: Repo, source: GitSource
     await source.refresh()
     found = await export(source, sha, tmp_path / "tree")
     assert found["big.bin"] == "large " * 1000
+
+
+async def test_large_files_are_refused_where_git_lfs_is_not_installed(
+    repo: Repo, source: GitSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.git("lfs", "install", "--local")
+    repo.git("lfs", "track", "*.bin")
+    sha = repo.commit({"big.bin": "large", "a": "1"})
+    await source.refresh()
+    (tmp_path / "bin").mkdir()
+    for name in ("git", "sh"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(MissingProgram, match=r"1 of the files of .* are in Git LFS") as raised:
+        await export(source, sha, tmp_path / "tree")
+    assert (raised.value.code, raised.value.hint) == ("SH702", "Install it: apt-get install git-lfs")
+
+
+async def test_a_clone_that_died_leaves_nothing_behind(repo: Repo, source: GitSource, tmp_path: Path) -> None:
+    repo.commit({"a": "1"})
+    (tmp_path / "cache").mkdir()
+    left = tmp_path / "cache" / f".clone-{source._mirror.name}-x"
+    left.mkdir()
+    await source.refresh()
+    assert not left.exists()
 
 
 async def test_two_processes_may_refresh_at_once(repo: Repo, tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ def test_check_and_explain_say_what_a_host_gets_and_why(tmp_path: Path) -> None:
     lines = [line.split() for line in checked.stdout.splitlines()]
     assert ["env.REGION", "eu"] in lines
     assert ["web1.eu", "192.0.2.10"] in lines
-    assert "http http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
+    assert "http://{address}/health; command bin/check" in " ".join(checked.stdout.split())
     watched = horn(tmp_path, "config", "explain", "production", "web1.eu", "watch")
-    assert "http http://192.0.2.10/health status 204, command bin/check" in watched.stdout
+    assert "http://192.0.2.10/health status 204, command bin/check" in watched.stdout
     explained = horn(tmp_path, "config", "explain", "production", "web1.eu", "env")
     assert explained.stdout.split()[-4:] == ["env.REGION", "eu", "app", "deploy.yml:4"]
     without_host = horn(tmp_path, "config", "explain", "production", "env.REGION")
@@ -127,11 +127,48 @@ def test_errors_are_json_for_programs(tmp_path: Path) -> None:
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"HORN_DATABASE": "mysql://ada:correct-horse@db/shop"},
+            (
+                "SH150 HORN_DATABASE does not begin with postgresql://.\n"
+                "  Write HORN_DATABASE as postgresql://USER@HOST:PORT/NAME, or unset it to use SQLite.\n"
+            ),
+        ),
+        (
+            {"HORN_DATABASE": "postgresql://db/shop", "HORN_DATABASE_PATIENCE": "a while"},
+            'SH151 HORN_DATABASE_PATIENCE is "a while", not a number of seconds up to 3600.\n',
+        ),
+    ],
+)
+def test_a_wrong_choice_of_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], error: str
+) -> None:
+    (tmp_path / "deploy.yml").write_text(CONFIG)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = horn(tmp_path, "history")
+    assert (done.returncode, done.stderr) == (2, error)
+
+
 def test_help_shows_usage_as_it_is_typed_and_whole_sentences(tmp_path: Path) -> None:
     assert " deploy [OPTIONS] [APP[@REF]] [to] ENV\n" in horn(tmp_path, "deploy", "--help").stdout
     shown = horn(tmp_path, "--help").stdout
     assert "..." not in shown.partition("\n")[2]
     assert shown.index("\nShip:\n") < shown.index("\nLook:\n") < shown.index("\nSet up:\n")
+
+
+def test_help_is_there_at_once_because_nothing_heavy_is_imported_for_it(tmp_path: Path) -> None:
+    # Not pydantic: newer versions of Typer import it themselves.
+    heavy = {"asyncio", "asyncssh", "dbos", "rich", "sqlalchemy", "uvloop", "yaml"}
+    code = (
+        "import sys; from shiphorn.cli.main import app; "
+        f"app(['deploy', '--help'], standalone_mode=False); print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_every_command_has_a_line_of_help() -> None:

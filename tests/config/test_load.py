@@ -289,6 +289,14 @@ def test_the_schema_names_every_key() -> None:
     assert {"app", "repo", "environments", "deploy_to", "env"} <= set(schema["properties"])
 
 
+def test_the_config_of_the_readme_is_valid(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    text = readme.partition("```yaml\n")[2].partition("```")[0]
+    config = load_text(text, tmp_path / "deploy.yml")
+    assert config.environments == ("staging", "production")
+    assert len(text.splitlines()) <= 20
+
+
 WATCH = """\
 app: sample
 repo: .

@@ -27,7 +27,9 @@ def test_the_demo_shows_the_whole_story_and_leaves_nothing(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     deployed = re.findall(r"Deployed \w+ \w+ to production: 3 hosts in .* switched within", done.stdout)
     assert len(deployed) == 2
-    assert "Rolled back" in done.stdout
+    assert "Deploy 3 rolled back after" in done.stdout
+    assert "3 hosts: run what they ran before, switched back" in done.stdout
+    assert "Rolled back sample in production to" in done.stdout
     assert "horn init" in done.stdout
     assert "Traceback" not in done.stderr
     assert list(scratch.iterdir()) == []

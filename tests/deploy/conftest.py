@@ -17,6 +17,8 @@ import pytest
 import yaml
 
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
+from shiphorn.deploy.world import World
+from shiphorn.wiring import open_world
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -164,11 +166,6 @@ class Site(Project):
                     if deploy["state"] == "paused":
                         return dict(deploy)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.02)
-
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGKILL)
         await process.wait()
@@ -185,3 +182,11 @@ class Site(Project):
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with DemoFleet(tmp_path / "fleet", demo_hosts(6)) as fleet:
         yield Site(tmp_path, fleet)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """What deploys need from outside, with nothing on record yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with open_world(lambda _: None) as opened:
+        yield opened

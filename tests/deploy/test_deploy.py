@@ -41,6 +41,16 @@ async def test_what_was_built_once_is_not_built_again(site: Site) -> None:
     assert (site.host("web1.eu") / "current" / "built.txt").read_text() == "one"
 
 
+async def test_a_build_knows_nothing_that_its_artifact_is_not_known_by(site: Site) -> None:
+    site.config["commands"]["build"] = ["env | grep ^HORN_ | sort >seen; cat seen"]
+    sha = (await site.deploy("--json")).json["deploy"]["sha"]
+    seen = (site.host("web1.eu") / "current" / "seen").read_text().splitlines()
+    assert [line for line in seen if line.split("=")[0] != "HORN_ACTOR"] == [
+        "HORN_APP=sample",
+        f"HORN_REVISION={sha}",
+    ]
+
+
 async def test_a_failing_build_touches_no_host(site: Site) -> None:
     site.config["commands"]["build"] = ["echo no such compiler; exit 9"]
     done = await site.deploy()
@@ -148,7 +158,9 @@ async def test_a_plan_changes_nothing_and_shows_what_would_run(site: Site) -> No
     assert _tree(site.folder / "fleet") == before
     assert "two (Ada) to production. Nothing is changed." in done.out
     assert "COMMAND='bin/migrate --all'" in done.out
-    assert done.out.count("this text, to the letter") == 4
+    titles = [line.split(" on all 6 hosts")[0] for line in done.out.splitlines() if " on all 6 hosts" in line]
+    assert titles[1:] == ["connect", "clock", "probe", "stage", "flip", "finish", "undo", "rollback"]
+    assert done.out.count("# What all scripts share.") == 1
     assert "wave 1: 6 web1.eu, web2.eu, web1.us, web2.us, web1.ap, web2.ap" in done.out
     assert "not taken back: $ bin/migrate --all" in done.out
     as_json = (await site.deploy("--plan", "--json")).json
@@ -156,6 +168,25 @@ async def test_a_plan_changes_nothing_and_shows_what_would_run(site: Site) -> No
     assert {host["facts"]["live_release"] for host in as_json["hosts"]} == {
         os.listdir(site.host("web1.eu") / "releases")[0]
     }
+
+
+async def test_a_plan_tells_hosts_apart_by_the_lines_that_differ(site: Site) -> None:
+    site.config["env"] = {"REGION": "{region}"}
+    site.config["commands"]["stage"] = [{"run": "bin/migrate", "once": True}, "bin/warm"]
+    out = (await site.deploy("--plan")).out
+    assert "  $ bin/migrate on web1.eu\n  $ bin/warm on all 6 hosts\n" in out
+    flip = out[out.index("\nflip on web1.eu, web2.eu") : out.index("\nfinish on ")]
+    assert flip.count("HORN_ENV_REGION=eu") == 3
+    assert (
+        "flip on web1.us, web2.us, the same but for:\n  | -HORN_ENV_REGION=eu\n  | +HORN_ENV_REGION=us\n"
+        in flip
+    )
+    hosts = (await site.deploy("--plan", "--json")).json["hosts"]
+    assert {host["host"]["name"]: len(host["commands"]["stage"]) for host in hosts} == {
+        **dict.fromkeys(site.names, 1),
+        "web1.eu": 2,
+    }
+    assert "HORN_ENV_REGION=ap\n" in hosts[5]["scripts"]["flip"]
 
 
 async def test_secrets_reach_commands_and_nothing_else(site: Site) -> None:

@@ -37,8 +37,51 @@ async def test_hosts_that_ran_nothing_run_nothing_again(site: Site) -> None:
     assert not any((site.host(name) / "current").is_symlink() for name in site.names)
     site.config["commands"]["restart"] = []
     site.commit("two")
+    assert (await site.horn("unlock", "production")).status == 0
     assert (await site.deploy()).status == 0
     assert site.pages() == ["two"] * 6
+
+
+async def test_after_a_rollback_nobody_deploys_until_somebody_looked_and_never_that_commit(
+    site: Site,
+) -> None:
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    bad = site.git("rev-parse", "HEAD")
+    failed = await site.deploy()
+    assert "Then let others deploy again: horn unlock production" in failed.out
+    site.config["commands"]["restart"] = []
+    why = await site.horn("why", "production", "--json")
+    assert [gate["gate"] for gate in why.json["answers"] if gate["verdict"] == "refuse"] == [
+        "locked",
+        "marked bad",
+    ]
+    assert (await site.horn("unlock", "production")).status == 0
+    again = await site.deploy()
+    assert again.status == 6
+    assert f"{bad[:8]} was marked bad by deploy 1" in again.out
+    site.commit("two")
+    assert (await site.deploy()).status == 0
+    forced = await site.horn(
+        "deploy", f"sample@{bad}", "production", "--yes", "--force", "it was the network"
+    )
+    assert forced.status == 0
+    assert site.pages() == ["one"] * 6
+
+
+async def test_everything_is_paused_and_goes_on_by_one_command_each(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    deploying = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    assert (await site.horn("pause", "--everything", "--reason", "the network burns")).status == 0
+    site.touch_everywhere("go")
+    await site.paused()
+    site.env["HORN_ACTOR"] = "bob"
+    refused = await site.deploy()
+    assert "everything is locked by ada" in refused.out
+    del site.env["HORN_ACTOR"]
+    assert (await site.horn("continue", "--everything")).status == 0
+    assert (await site.end(deploying)).status == 0
+    assert site.pages() == ["one"] * 6
 
 
 async def test_a_wave_that_fails_leaves_later_waves_untouched_and_goes_back(site: Site) -> None:
@@ -111,6 +154,30 @@ async def test_a_person_may_leave_hosts_as_they_are(site: Site) -> None:
     assert done.json["deploy"]["state"] == "stopped"
     assert sorted(states(done)) == ["removed"] * 4 + ["restarted"] * 2
     assert sorted(site.pages()) == [""] * 4 + ["one"] * 2
+
+
+async def test_a_person_is_asked_about_failures_where_the_config_says_so(site: Site) -> None:
+    site.config["environments"]["production"]["on_failure"] = "pause"
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    paused = await site.paused()
+    assert paused["pause_reason"].startswith("SH602 1 of 6 hosts went wrong after the flip: web2.us: ")
+    assert site.pages() == ["one"] * 6
+    assert (await site.horn("continue", "1")).status == 0
+    done = await site.end(deploying)
+    assert done.json["deploy"]["state"] == "succeeded"
+    assert sorted(states(done)) == ["broken"] + ["done"] * 5
+
+
+async def test_a_person_who_is_asked_can_take_the_deploy_back(site: Site) -> None:
+    site.config["environments"]["production"]["on_failure"] = "pause"
+    site.config["commands"]["restart"] = [WORKS_BUT_ON_US2]
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    await site.paused()
+    assert (await site.horn("stop", "1")).status == 0
+    done = await site.end(deploying)
+    assert (done.json["deploy"]["state"], states(done)) == ("rolled_back", ["reverted"] * 6)
+    assert site.pages() == [""] * 6
 
 
 async def test_a_pause_that_nobody_ends_takes_the_deploy_back(site: Site) -> None:
@@ -193,6 +260,7 @@ async def test_what_failed_makes_room_before_what_was_good(site: Site) -> None:
     for text in ("bad", "worse"):
         site.commit(text)
         assert (await site.deploy()).status == 6
+        assert (await site.horn("unlock", "production")).status == 0
     site.config["commands"]["restart"] = []
     site.commit("good")
     good.append((await site.deploy("--json")).json["deploy"]["release"])

@@ -9,6 +9,7 @@ import pytest
 
 from shiphorn.demo.fleet import Fault
 from tests.deploy.conftest import Site
+from tests.programs import is_running
 
 WAIT = 'touch "$HOME/waiting"; until [ -f "$HOME/go" ]; do sleep 0.05; done; echo ran >>"$HOME/ran"'
 
@@ -80,20 +81,6 @@ async def test_a_disk_that_fills_up_while_unpacking_is_told_as_such(site: Site) 
     assert site.releases() == {()}
 
 
-async def test_a_second_deploy_is_refused_while_one_runs(site: Site) -> None:
-    site.config["commands"]["stage"] = [WAIT]
-    first = await site.start("deploy", "production", "--yes")
-    await site.until(lambda: site.everywhere("waiting"))
-    second = await site.deploy()
-    assert second.status == 6
-    assert "SH501" in second.out
-    assert "production is locked by deploy 1 by ada since" in second.out
-    assert "horn stop 1" in second.out
-    site.touch_everywhere("go")
-    assert (await site.end(first)).status == 0
-    assert site.pages() == ["one"] * 6
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number: signal.Signals) -> None:
     site.config["commands"]["stage"] = [WAIT]
@@ -110,6 +97,57 @@ async def test_an_interrupt_takes_everything_back_and_says_so(site: Site, number
     site.config["commands"]["stage"] = []
     assert (await site.deploy()).status == 0
     assert not (site.fleet.home("web1.eu") / "ran").exists()
+
+
+async def test_a_second_interrupt_leaves_at_once_and_nothing_runs_on(site: Site) -> None:
+    site.env["TMPDIR"] = str(site.folder / "tmp")
+    (site.folder / "tmp").mkdir()
+    site.config["commands"]["build"] = ["echo $$ >$OUT.new; mv $OUT.new $OUT; sleep 100"]
+    site.env["OUT"] = str(site.folder / "pid")
+    process = await site.start("deploy", "production", "--yes")
+    await site.until((site.folder / "pid").exists)
+    pid = int((site.folder / "pid").read_text())
+    # The first one may be seen together with the second.
+    while process.returncode is None and is_running(pid):
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+    done = await site.end(process)
+    await site.until(lambda: not is_running(pid))
+    assert done.status == 130
+    assert "Left deploy 1 where it is. Bring it to its end: horn resume 1" in done.err
+    assert len(list((site.folder / "tmp").glob("horn-build-*"))) == 1
+    site.config["commands"]["build"] = ["true"]
+    assert (await site.deploy()).status == 0
+    assert list((site.folder / "tmp").glob("horn-build-*")) == []
+
+
+async def test_a_resumed_deploy_can_be_interrupted_too(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    resumed = await site.start("resume", "1")
+    assert resumed.stdout is not None
+    assert (await resumed.stdout.readline()).startswith(b"Deploying sample")
+    resumed.send_signal(signal.SIGINT)
+    assert (await site.end(resumed)).status == 6
+    assert (await site.horn("history", "--json")).json[0]["state"] == "stopped"
+    assert site.releases() == {()}
+
+
+async def test_what_an_interrupted_command_printed_is_kept(site: Site) -> None:
+    site.config["commands"]["stage"] = ["echo all is well", f"echo still here; {WAIT}"]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    process.send_signal(signal.SIGINT)
+    await site.end(process)
+    printed = (await site.horn("logs", "1", "--json")).json["outputs"]
+    assert {(one["exit_status"], one["output"]) for one in printed} == {
+        (0, "all is well\n"),
+        (None, "still here\n"),
+    }
+    assert len(printed) == 12
+    assert "did not end" in (await site.horn("logs", "1")).out
 
 
 async def test_a_deploy_can_be_stopped_from_another_terminal(site: Site) -> None:
@@ -135,6 +173,18 @@ async def test_the_next_deploy_takes_over_from_one_that_was_killed_before_its_fl
     assert site.releases() == {(done.json["deploy"]["release"],)}
     states = [one["state"] for one in (await site.horn("history", "--json")).json]
     assert states == ["succeeded", "abandoned"]
+
+
+async def test_what_was_left_behind_is_resumed_without_its_number(site: Site) -> None:
+    site.config["commands"]["stage"] = [WAIT]
+    process = await site.start("deploy", "production", "--yes")
+    await site.until(lambda: site.everywhere("waiting"))
+    await site.kill(process)
+    site.touch_everywhere("go")
+    done = await site.horn("resume")
+    assert done.status == 0, done.out + done.err
+    assert site.pages() == ["one"] * 6
+    assert (await site.horn("resume")).out == "No deploy was left behind.\n"
 
 
 async def test_a_killed_deploy_is_resumed_without_running_a_command_twice(site: Site) -> None:

@@ -100,6 +100,15 @@ def test_the_mark_is_that_of_the_first_pass() -> None:
     assert health.mark == "2"
 
 
+def test_a_long_command_is_named_by_its_beginning() -> None:
+    def name(text: str) -> str:
+        return Check(Kind.COMMAND, text, text).name
+
+    assert name("bin/check --all") == "command bin/check --all"
+    assert name("bin/check\nbin/other\n") == "command bin/check ..."
+    assert name("x" * 81) == f"command {'x' * 76} ..."
+
+
 def test_an_answer_is_judged_by_status_then_body_then_time() -> None:
     check = Check(Kind.HTTP, "http://x/", "http://x/", status="2xx", body="ok", within_seconds=2)
 

@@ -73,7 +73,7 @@ class ScriptHost:
         self.home = home
         self.base = home / "app"
         home.mkdir(exist_ok=True)
-        self._shell, self._env = shell, env
+        self.shell, self._env = shell, env
         self._parser = FrameParser(NONCE)
         self._frames: list[Frame] = []
         self._lost: list[subprocess.Popen[bytes]] = []
@@ -81,9 +81,9 @@ class ScriptHost:
 
     def _start(self) -> subprocess.Popen[bytes]:
         # `exec /bin/sh` would leave the shell under test: its own name takes that place.
-        command = bootstrap(NONCE).replace("exec /bin/sh -c", f"exec {' '.join(SHELLS[self._shell])} -c", 1)
+        command = bootstrap(NONCE).replace("exec /bin/sh -c", f"exec {' '.join(SHELLS[self.shell])} -c", 1)
         return subprocess.Popen(
-            [*SHELLS[self._shell], "-c", command],
+            [*SHELLS[self.shell], "-c", command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

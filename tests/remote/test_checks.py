@@ -59,11 +59,11 @@ def only(host: ScriptHost, folder: str, *names: str) -> ScriptHost:
     """The same host, but with these programs only."""
     place = host.home.parent / folder
     place.mkdir()
-    shell = SHELLS[host._shell][0]
+    shell = SHELLS[host.shell][0]
     for name in {shell, *names, *NEEDED}:
         (place / name).symlink_to(str(shutil.which(name)))
     host.end()
-    return ScriptHost(host.home, host._shell, PATH=str(place))
+    return ScriptHost(host.home, host.shell, PATH=str(place))
 
 
 def test_a_command_runs_in_the_live_release_with_its_environment(host: ScriptHost) -> None:
@@ -106,7 +106,7 @@ def test_nothing_of_a_look_stays_on_the_host(host: ScriptHost, tmp_path: Path) -
     place = tmp_path / "temporary"
     place.mkdir()
     host.end()
-    host = ScriptHost(host.home, host._shell, TMPDIR=str(place))
+    host = ScriptHost(host.home, host.shell, TMPDIR=str(place))
     asked = [command("sleep 987 & echo $! >$HOME/left; true"), command("sleep 987", timeout_seconds=1)]
     assert [one.verdict for one in look(host, *asked)] == [Verdict.PASS, Verdict.FAIL]
     assert list(place.iterdir()) == []
@@ -117,6 +117,22 @@ def test_nothing_of_a_look_stays_on_the_host(host: ScriptHost, tmp_path: Path) -
         assert time.monotonic() < deadline
     ps = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(place) not in ps
+    host.end()
+
+
+def test_nothing_of_a_look_stays_when_the_connection_is_lost_in_it(host: ScriptHost, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    host.end()
+    host = ScriptHost(host.home, host.shell, TMPDIR=str(place))
+    text = "touch $HOME/began; sleep 987"
+    host.send(checks.look(plan_for(1), [command(text, timeout_seconds=60)]))
+    deadline = time.monotonic() + 20
+    while not (host.home / "began").exists():
+        assert time.monotonic() < deadline
+    os.killpg(host.process.pid, signal.SIGHUP)
+    while list(place.iterdir()):
+        assert time.monotonic() < deadline
     host.end()
 
 
@@ -183,7 +199,7 @@ def test_a_host_without_a_client_cannot_tell(host: ScriptHost, web: Web) -> None
         (Verdict.UNCLEAR, "neither curl nor wget is installed there"),
         (Verdict.UNCLEAR, "systemctl is not installed there"),
     ]
-    if host._shell != "bash":
+    if host.shell != "bash":
         assert found[2].message == "neither bash nor nc is installed there"
     bare.end()
 

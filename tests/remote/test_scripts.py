@@ -1,10 +1,12 @@
 """The scripts, run by real shells on real folders."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -412,6 +414,27 @@ def test_a_command_whose_end_is_unknown_is_not_run_again(host: ScriptHost) -> No
     assert (host.home / "log").read_text() == "run\n"
 
 
+def test_a_newer_deploy_ends_what_older_ones_left_working_and_takes_their_files_away(
+    host: ScriptHost,
+) -> None:
+    first = deploy(host, 1)
+    deploy(host, 2)
+    # A rollback of a deployer that is gone: armed, and with a command that nobody waits for.
+    back = plan_for(3, release=first.release)
+    host.send(scripts.flip(back, (Command("echo $$ >$HOME/pid; sleep 600"),)))
+    host.wait_for("armed")
+    host.say(b"go now\n")
+    wait_until((host.home / "pid").exists)
+    armed, command = (int(path.read_text().split()[0]) for path in (_run(host, 3) / "pid", host.home / "pid"))
+    (host.base / ".horn/incoming.3-aa").write_text("half of a release")
+    (host.base / ".horn/current.3-aa").symlink_to("nowhere")
+    host.lose()
+    host.reconnect()
+    deploy(host, 4)
+    wait_until(lambda: _is_gone(armed) and _is_gone(command))
+    assert sorted(os.listdir(host.base / ".horn")) == ["fence", "runs", "trash", "unfinished", "unproven"]
+
+
 def test_a_command_that_was_cut_off_before_it_began_is_begun(host: ScriptHost) -> None:
     command = Command("echo run >>$HOME/log")
     (host.base / ".horn/runs/1-aa/commands/stage-0").mkdir(parents=True)
@@ -463,6 +486,49 @@ def test_a_command_that_takes_too_long_is_ended(host: ScriptHost, trap: str) -> 
     command = Command(f"{trap}echo $$ >$HOME/pid; while :; do sleep 0.1; done", timeout_seconds=1)
     assert stage(host, plan_for(1), command) == ["SH420"]
     wait_until(lambda: _is_gone(int((host.home / "pid").read_text())))
+
+
+FLOOD = (
+    "echo first; head -c {size} /dev/zero | tr '\\0' x; "
+    'wc -c <"$OUT" >"$HOME/before"; until [ -f "$HOME/go" ]; do sleep 0.05; done; echo; echo last; exit 3'
+)
+
+
+@pytest.mark.parametrize(("size", "cut_meanwhile"), [(60_000_000, True), (20_000_000, False)])
+def test_of_a_flood_a_head_and_a_tail_stay_on_the_host_and_in_the_log(
+    host: ScriptHost, size: int, cut_meanwhile: bool
+) -> None:
+    out = host.base / ".horn/runs/1-aa/commands/stage-0/out"
+    command = Command(FLOOD.format(size=size))
+    packing, data = pack(FILES)
+    script = scripts.prepare(plan_for(1, env={"OUT": str(out)}), packing, (command,))
+    # The supervisor, too, is run by the shell under test.
+    text = script.text.replace("setsid /bin/sh", f"setsid {' '.join(SHELLS[host.shell])}")
+    host.send(replace(script, text=text), data)
+    wait_until((host.home / "before").exists)
+    if cut_meanwhile:
+        wait_until(lambda: out.stat().st_size < 1_000_000)
+    host.lose()
+    (host.home / "go").touch()
+    wait_until((out.parent / "status").exists)
+    assert out.stat().st_size <= 8 << 20
+    assert sorted(path.name for path in out.parent.iterdir() if path.name != "new") == [
+        "begun",
+        "code",
+        "out",
+        "pid",
+        "status",
+    ]
+    host.reconnect()
+    reply = host.run(script)
+    (output,) = outputs_of(reply, (command,))
+    assert output.exit_status == 3
+    assert output.output.startswith("first\nxxx")
+    assert output.output.endswith("x\nlast\n") or output.output.endswith("left out here ...]\n\nlast\n")
+    told = re.search(r"\n\[\.\.\. about (\d+) bytes left out \.\.\.\]\n", output.output)
+    assert told
+    assert size / 4 < int(told[1]) < size
+    assert len(output.output) <= 8 << 20
 
 
 def test_daemons_started_by_a_command_do_not_hold_it_up(host: ScriptHost) -> None:
@@ -522,6 +588,10 @@ def test_the_clock_answers_each_ping() -> None:
     assert offset is not None
     assert (round(offset[0], 6), round(offset[1], 6)) == (5.0, 0.1)
     assert clock_offset([(1.0, 0, 1.1)]) is None
+
+
+def _run(host: ScriptHost, number: int) -> Path:
+    return host.base / f".horn/runs/{number}-aa"
 
 
 def _is_gone(pid: int) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
 from shiphorn.model.deploy import Problem as HostProblem
@@ -74,6 +75,17 @@ def test_a_lock_that_is_taken_twice_keeps_its_token(store: Store) -> None:
     again = store.deploys.get(number)
     assert again is not None
     assert store.deploys.lock(again, 2000.0) == token
+
+
+def test_a_deploy_that_ends_lets_go_of_its_environment_in_the_same_instant(store: Store) -> None:
+    number = opened(store)
+    record = store.deploys.get(number)
+    assert record is not None
+    store.deploys.lock(record, 1000.0)
+    store.deploys.update(number, phase="finish")
+    assert store.deploys.holder("shop", "production") == number
+    store.deploys.update(number, state=DeployState.SUCCEEDED, finished_at=2000.0)
+    assert store.deploys.holder("shop", "production") is None
 
 
 def test_history_is_newest_first(store: Store) -> None:
@@ -151,3 +163,12 @@ def test_health_is_kept_by_check_and_the_last_word_wins(store: Store) -> None:
     store.health.save(deploy, [])
     assert store.health.of_deploy(deploy) == [later, second, other]
     assert store.health.of_deploy(deploy, "web2") == [other]
+
+
+def test_sqlite_knows_the_time_to_the_millisecond_whatever_its_version(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path / "engine.db")
+    with database.connect() as connection:
+        found = connection.execute(text("SELECT unixepoch('subsec')")).scalar()
+    database.dispose()
+    assert found is not None
+    assert abs(found - time.time()) < 60

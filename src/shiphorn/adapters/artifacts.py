@@ -14,8 +14,9 @@ import json
 import os
 import stat
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -33,6 +34,8 @@ MTIME = 1
 """Seconds after the epoch that all files carry: some programs take 0 for "no time"."""
 CHUNK_BYTES = 1 << 20
 KEEP_BYTES = 10 << 30
+HALF_KEPT_SECONDS = 86_400
+_HALF = ".new-"
 
 
 def recipe_digest(sha: str, tree: str, build: Sequence[Command]) -> str:
@@ -67,7 +70,14 @@ class Artifacts:
         return await asyncio.to_thread(self._packing, artifact, encoding)
 
     def prune(self, keep_bytes: int = KEEP_BYTES) -> int:
-        """Delete what was used longest ago until at most `keep_bytes` are left. Gives the bytes freed."""
+        """Delete what was used longest ago until at most `keep_bytes` are left. Gives the bytes freed.
+
+        What a process that died left half-written goes as well, after a day.
+        """
+        for path in self._blobs.glob(f"{_HALF}*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - HALF_KEPT_SECONDS:
+                    path.unlink()
         files = sorted(
             (path.stat().st_mtime, path.stat().st_size, path) for path in self._blobs.glob("*.tar.*")
         )
@@ -193,7 +203,7 @@ def _digest_of(path: Path, size_bytes: int, inode: int) -> str:  # noqa: ARG001 
 @contextmanager
 def _written(folder: Path) -> Iterator[tuple[IO[bytes], Callable[[Path], None]]]:
     """A file that comes to its name whole or not at all: `keep(path)` puts it there."""
-    with NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:
+    with NamedTemporaryFile(dir=folder, prefix=_HALF, delete=False) as file:
         temporary = Path(file.name)
 
         def keep(path: Path) -> None:

@@ -13,6 +13,8 @@ from shiphorn.model.deploy import CommandOutput
 from shiphorn.model.settings import Command, Moment
 
 OUTPUT_KEPT_BYTES = 8 << 20
+LINE_KEPT_BYTES = 64 << 10
+"""What is longer comes in parts."""
 
 
 async def run_build(
@@ -71,11 +73,21 @@ async def _read(process: asyncio.subprocess.Process, kept: bytearray, on_line: C
     rest = b""
     while data := await process.stdout.read(65536):
         kept += data
-        if len(kept) > OUTPUT_KEPT_BYTES:
-            half = OUTPUT_KEPT_BYTES // 2
-            kept[half:-half] = b"\n[...]\n"
+        # Each cut moves the tail, so there are few.
+        if len(kept) > 2 * OUTPUT_KEPT_BYTES:
+            _cut(kept)
         *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > LINE_KEPT_BYTES:
+            lines, rest = [*lines, rest], b""
         for line in lines:
             on_line(line.decode(errors="replace"))
+    if len(kept) > OUTPUT_KEPT_BYTES:
+        _cut(kept)
     if rest:
         on_line(rest.decode(errors="replace"))
+
+
+def _cut(kept: bytearray) -> None:
+    """Leave the middle out."""
+    half = OUTPUT_KEPT_BYTES // 2
+    kept[half:-half] = b"\n[...]\n"

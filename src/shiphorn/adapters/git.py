@@ -24,10 +24,17 @@ from shiphorn.errors import SourceError
 from shiphorn.model.redact import without_password
 from shiphorn.model.release import Commit
 
-_REF = re.compile(r"[A-Za-z0-9_][^\x00-\x20\x7f~^:?*\[\\]*")
+# As git-check-ref-format(1) has it, for a name that goes behind refs/heads/.
+_REF = re.compile(r"[^-./\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*")
+_NOT_IN_REF = ("..", "@{", "//", "/.", ".lock/")
 _SHA = re.compile(r"[0-9a-f]{4,40}")
 _LOG_FORMAT = "%H%x00%s%x00%an%x00%ct"
 FETCH_TIMEOUT_SECONDS = 1800.0
+_SAID_ALWAYS = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
 
 
 class GitSource:
@@ -66,11 +73,13 @@ class GitSource:
 
         Raises SourceError SH203 (none), SH204 (several), SH205 (no ref at all).
         """
-        if ref and (_REF.fullmatch(ref) is None or ".." in ref or "@{" in ref or ref.endswith("/")):
+        if ref and not _may_be_ref(ref):
             raise SourceError(
                 "SH205", f"{ref!r} cannot be a branch, a tag or a commit.", hint="Name one of them."
             )
         names = [f"refs/heads/{ref}", f"refs/tags/{ref}"] if ref else ["HEAD"]
+        if ref.startswith("refs/"):
+            names.append(ref)
         if _SHA.fullmatch(ref):
             names.append(ref)
         for name in names:
@@ -99,13 +108,18 @@ class GitSource:
         return without_password(self._url)
 
     async def _clone(self) -> None:
-        fresh = Path(tempfile.mkdtemp(prefix=".clone-", dir=self._mirror.parent))
+        prefix = f".clone-{self._mirror.name}-"
+        # The lock is ours: what stands there was left by a process that died.
+        for left in self._mirror.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=self._mirror.parent))
         try:
             await run(["git", "init", "--quiet", "--bare", str(fresh)], env=git_env())
             for key, value in (
                 ("remote.origin.url", self._url),
                 ("remote.origin.fetch", "+refs/heads/*:refs/heads/*"),
-                ("gc.auto", "0"),
+                # Packs are put together now and then, but what a force-push left stays: a host may run it.
+                ("gc.pruneExpire", "never"),
             ):
                 await git(fresh, "config", key, value)
             await self._fetch(fresh)
@@ -131,7 +145,7 @@ class GitSource:
         if got.status != 0:
             raise SourceError(
                 "SH201",
-                f"{self._shown} cannot be fetched: {without_password(got.last_words)}.",
+                f"{self._shown} cannot be fetched: {without_password(_reason(got))}.",
                 hint='Does "repo" name it, and may this account read it? Try: git ls-remote URL',
             )
         named = re.match(rb"ref: (refs/heads/\S+)\tHEAD", head.stdout)
@@ -153,6 +167,22 @@ class GitSource:
 
     async def _git(self, *arguments: str) -> Ended:
         return await git(self._mirror, *arguments)
+
+
+def _reason(ended: Ended) -> str:
+    """Why git failed: its first lines, without those that stand below every failure."""
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if line not in _SAID_ALWAYS] or lines
+    return " / ".join(telling[:3]).rstrip(".")
+
+
+def _may_be_ref(text: str) -> bool:
+    return (
+        _REF.fullmatch(text) is not None
+        and not text.endswith(("/", ".", ".lock"))
+        and not any(part in text for part in _NOT_IN_REF)
+        and text != "@"
+    )
 
 
 async def _mirror_holding(cache_root: Path, url: str, sha: str) -> Path | None:

@@ -18,6 +18,8 @@ from shiphorn.errors import MissingProgram, SourceError
 LFS_MARK = b"version https://git-lfs.github.com/spec/v1\n"
 LFS_POINTER_BYTES = 1024
 SUBMODULE_DEPTH = 10
+# Pointers come out as they are, whatever this account has set up: they are replaced by us.
+_WITHOUT_LFS = ("-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false")
 
 
 MirrorOf = Callable[[str, str], Awaitable[Path | None]]
@@ -60,7 +62,8 @@ async def export_tree(
 
 async def _archive(mirror: Path, sha: str, tree: str, into: Path) -> None:
     # With the commit and a path, not commit:path: so attributes of the upper folders hold as well.
-    arguments = ["git", "-C", str(mirror), "archive", "--format=tar", sha, *(["--", tree] if tree else [])]
+    what = ["archive", "--format=tar", sha, *(["--", tree] if tree else [])]
+    arguments = ["git", "-C", str(mirror), *_WITHOUT_LFS, *what]
     process = await start(arguments, env=git_env())
     with tempfile.TemporaryFile(dir=into.parent) as file:
         try:
@@ -153,7 +156,7 @@ async def _large_files(mirror: Path, url: str, sha: str, into: Path) -> None:
     if shutil.which("git-lfs") is None:
         raise MissingProgram(
             "SH702",
-            f"{len(pointers)} files of {sha[:8]} are in Git LFS, and git-lfs is not installed.",
+            f"{len(pointers)} of the files of {sha[:8]} are in Git LFS, and git-lfs is not installed.",
             hint="Install it: apt-get install git-lfs",
         )
     fetched = await git(mirror, "-c", f"remote.origin.url={url}", "lfs", "fetch", "origin", sha, limit=1800.0)

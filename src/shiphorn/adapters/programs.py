@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 from shiphorn.errors import MissingProgram
+
+_started: WeakSet[asyncio.subprocess.Process] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ async def start(
 ) -> asyncio.subprocess.Process:
     """Start a program as the leader of its own session. Raises MissingProgram SH701."""
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=directory,
             env=dict(env) if env is not None else None,
@@ -73,6 +76,8 @@ async def start(
             f"the program {arguments[0]} is not installed, or not on the PATH.",
             hint=f"Install it: apt-get install {Path(arguments[0]).name}",
         ) from error
+    _started.add(process)
+    return process
 
 
 async def end(process: asyncio.subprocess.Process, grace_seconds: float = 2.0) -> None:
@@ -84,3 +89,11 @@ async def end(process: asyncio.subprocess.Process, grace_seconds: float = 2.0) -
             async with asyncio.timeout(grace_seconds):
                 await process.wait()
                 return
+
+
+def kill_started() -> None:
+    """Kill whatever still runs of what was started, for a process that is about to leave at once."""
+    for process in list(_started):
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

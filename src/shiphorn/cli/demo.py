@@ -20,7 +20,7 @@ from shiphorn.cli import looking, terminal
 from shiphorn.cli.shipping import ship
 from shiphorn.cli.show import show_end
 from shiphorn.config.load import load
-from shiphorn.demo.project import change_repository, make_repository, write_config
+from shiphorn.demo.project import break_repository, change_repository, make_repository, write_config
 from shiphorn.errors import DeployFailed, Refused
 from shiphorn.model.deploy import DeployState, Kind, Order
 from shiphorn.wiring import actor
@@ -68,22 +68,28 @@ async def _acts(console: Console, config: Config, folder: Path, ports: dict[str,
     change_repository(folder / "sample.git")
     await _ship(console, config, Kind.DEPLOY)
     await _visit(console, ports)
-    console.print("\n[bold]4.[/] What runs where: [cyan]horn status production[/]")
+    console.print("\n[bold]4.[/] A third one, which fails in one region: all go back by themselves")
+    break_repository(folder / "sample.git")
+    await _ship(console, config, Kind.DEPLOY, ends=DeployState.ROLLED_BACK)
+    await _visit(console, ports)
+    console.print("\n[bold]5.[/] What runs where: [cyan]horn status production[/]")
     looking.show_status(await looking.ask_status(config, "production"))
-    console.print("\n[bold]5.[/] Back again: [cyan]horn rollback production[/]")
+    console.print("\n[bold]6.[/] Back to the first one, by hand: [cyan]horn rollback production[/]")
     await _ship(console, config, Kind.ROLLBACK)
     await _visit(console, ports)
-    console.print("\n[bold]6.[/] And the horn")
+    console.print("\n[bold]7.[/] And the horn")
     if mute or not await play(await asyncio.to_thread(horn_wave)):
         console.print("   (muted, or this machine cannot play sound: [cyan]horn sound --output horn.wav[/])")
 
 
-async def _ship(console: Console, config: Config, kind: Kind) -> None:
+async def _ship(
+    console: Console, config: Config, kind: Kind, ends: DeployState = DeployState.SUCCEEDED
+) -> None:
     order = Order(config.app, "production", kind, actor=actor())
     result = await ship(config, order, mute=True, as_json=False)
     show_end(console, result["deploy"], result["hosts"])
-    if result["deploy"].state != DeployState.SUCCEEDED:
-        raise DeployFailed("SH606", "the demo's deploy did not succeed.", hint="Please report this.")
+    if result["deploy"].state != ends:
+        raise DeployFailed("SH606", "a deploy of the demo did not end as meant.", hint="Please report this.")
 
 
 async def _visit(console: Console, ports: dict[str, int]) -> None:
@@ -109,7 +115,8 @@ async def _stay(console: Console, folder: Path, ports: dict[str, int]) -> None:
         "horn deploy production --plan | less -R",
         "horn exec production -- cat REVISION",
         f"horn config explain production {name}",
-        "horn logs 2",
+        "horn logs 3",
+        "horn why production",
         f"curl http://127.0.0.1:{port}/",
     ):
         console.print(f"  {command}")

@@ -108,6 +108,9 @@ def history(
     if as_json:
         terminal.print_json(found)
         return
+    if not found:
+        terminal.note(f"No deploy of {loaded.app}{f' to {environment}' if environment else ''} is on record.")
+        return
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show import state, table, when  # noqa: PLC0415
@@ -115,6 +118,7 @@ def history(
     shown = table("#", "when (UTC)", "environment", "what", "commit", "by", "state")
     for one in found:
         what = f"{one.order.kind} {one.order.ref}".strip()
+        what += "" if one.order.selection.everything else f", {one.order.selection}"
         shown.add_row(
             str(one.id),
             when(one.started_at),
@@ -128,7 +132,10 @@ def history(
 
 
 def logs(
-    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
+    deploy_id: Annotated[
+        int,
+        typer.Argument(metavar="[ID]", help="Number of the deploy, see horn history; the last if left out."),
+    ] = 0,
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="Only this host; all of it, unfolded.")
     ] = None,
@@ -136,27 +143,36 @@ def logs(
         str, typer.Option("--search", "-s", metavar="TEXT", help="Only outputs that contain this text.")
     ] = "",
     as_json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
-    """What the commands of a deploy printed: the same output once, with the hosts that differ by name."""
+    """What the commands of a deploy printed: the same output once, with the hosts that differ by name.
+
+    Outputs are kept whole up to 8 MB each; of a longer one the middle is left out.
+    """
     from shiphorn.service.folding import fold  # noqa: PLC0415
-    from shiphorn.service.records import get, outputs  # noqa: PLC0415
+    from shiphorn.service.records import get, last, outputs  # noqa: PLC0415
     from shiphorn.wiring import open_store  # noqa: PLC0415
 
+    app = "" if deploy_id else terminal.config(config).app
     with open_store() as store:
-        deploy = get(store, deploy_id)
-        printed = outputs(store, deploy_id, host, search)
-        runs = store.hosts.of_deploy(deploy_id)
+        deploy = get(store, deploy_id) if deploy_id else last(store, app)
+        printed = outputs(store, deploy.id, host, search)
+        runs = store.hosts.of_deploy(deploy.id)
     if as_json:
         terminal.print_json(
             {"deploy": deploy, "outputs": [{"host": name, **asdict(one)} for name, one in printed]}
         )
         return
-    from shiphorn.cli.show import show_causes, show_folds, state  # noqa: PLC0415
+    from shiphorn.cli.show import show_causes, show_folds, title  # noqa: PLC0415
 
     console = terminal.console()
-    console.print(f"{deploy.order.kind} {deploy.id} {state(deploy.state)} {deploy.code} {deploy.message}")
+    console.print(title(deploy))
     show_folds(console, fold(printed), len(runs))
-    show_causes(console, [run for run in runs if host in (None, run.host.name)])
+    if not printed:
+        of = f" on {host}" if host else ""
+        terminal.note(f"No output{of} contains {search}." if search else f"No command printed anything{of}.")
+    if not search:
+        show_causes(console, [run for run in runs if host in (None, run.host.name)])
 
 
 def hosts(
@@ -198,14 +214,9 @@ def doctor(
     if as_json:
         terminal.print_json(checks)
     else:
-        from rich.markup import escape  # noqa: PLC0415
+        from shiphorn.cli.show import show_checks  # noqa: PLC0415
 
-        console = terminal.console()
-        for check in checks:
-            mark = "[green]✓[/]" if check.well else "[red]✗[/]"
-            console.print(f"{mark} {escape(check.name):<16} {escape(check.found)}")
-            if check.hint:
-                console.print(f"  {'':<16} [cyan]{escape(check.hint)}[/]")
+        show_checks(terminal.console(), checks)
     if not all(check.well for check in checks):
         raise SystemExit(1)
 
@@ -291,15 +302,7 @@ def show_status(now: EnvironmentStatus) -> None:
 
 
 def _show_problems(now: EnvironmentStatus) -> None:
-    from rich.markup import escape  # noqa: PLC0415
+    from shiphorn.cli.show import show_problems  # noqa: PLC0415
 
-    from shiphorn.cli.show import names  # noqa: PLC0415
-
-    causes: defaultdict[str, list[str]] = defaultdict(list)
-    for one in now.hosts:
-        if one.problem is not None:
-            causes[f"{one.problem.code} {one.problem.group}"].append(one.host.name)
-    for cause, hosts in causes.items():
-        terminal.console().print(
-            f"[red]{len(hosts)} hosts: {escape(cause)}[/] [dim]{escape(names(hosts))}[/]"
-        )
+    found = [(one.host.name, one.problem) for one in now.hosts if one.problem is not None]
+    show_problems(terminal.console(), found)

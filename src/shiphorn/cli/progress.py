@@ -45,13 +45,12 @@ SLOW_NAMED = 4
 ERRORS_SHOWN = 10
 _PASSED = {
     Phase.PROBE: {HostState.PROBED},
-    Phase.STAGE: {HostState.ARMED},
+    Phase.STAGE: {HostState.STAGED, HostState.ARMED},
     Phase.FLIP: {HostState.FLIPPED},
     Phase.RESTART: {HostState.RESTARTED},
     Phase.FINISH: {HostState.DONE},
     Phase.ROLLBACK: {HostState.REVERTED},
 }
-_VERBS = {Kind.DEPLOY: "Deploying", Kind.ROLLBACK: "Rolling back", Kind.CONVERGE: "Converging"}
 _TOLD = {
     Outcome.UNHEALTHY: ("[red]✗[/]", "is unhealthy"),
     Outcome.INCONCLUSIVE: ("[yellow]![/]", "is neither healthy nor unhealthy"),
@@ -86,7 +85,7 @@ class Progress:
         self._phase = ""
         self._began = time.time()
         self._hosts: dict[str, int] = {}
-        self._passed: Counter[str] = Counter()
+        self._passed: dict[str, str] = {}
         self._waiting: dict[str, None] = {}
         self._known: dict[str, None] = {}
         self._detail = ""
@@ -119,7 +118,7 @@ class Progress:
                 self._detail = event.line
             case WaveStarted():
                 hosts = counted(sum(event.hosts.values()), "host")
-                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/] [dim]{hosts}[/]")
+                self._console.print(f"[bold]wave {event.wave} of {event.waves}[/][dim]: {hosts}[/]")
             case RollbackStarted():
                 self._console.print(f"[red]{event.code}[/] {escape(event.message)}")
                 self._console.print(f"[bold]Switching {counted(event.hosts, 'host')} back[/]")
@@ -163,22 +162,27 @@ class Progress:
             self._spinner,
             Text(f"{self._phase:<8}", style="bold"),
             Text(f"{seconds:5.1f} s", style="dim"),
-            Text(self._now(seconds), no_wrap=True, overflow="ellipsis"),
+            Text(f" {self._now(seconds)}", no_wrap=True, overflow="ellipsis"),
         )
         return grid
 
     def _title(self, event: DeployStarted) -> None:
-        verb = _VERBS[Kind(event.what)]
-        ref = f" {event.ref}" if event.ref else ""
-        where = "to" if event.what == Kind.DEPLOY else "in"
-        self._console.print(
-            f"[bold]{verb} {escape(event.app)}{escape(ref)}[/] {where} [bold]{escape(event.environment)}[/]"
-            f" [dim]#{event.deploy_id} by {escape(event.actor)}[/]"
-        )
+        app, environment = escape(event.app), escape(event.environment)
+        ref = escape(event.ref)
+        match Kind(event.what):
+            case Kind.ROLLBACK:
+                doing = f"[bold]Rolling back {app}[/] in [bold]{environment}[/]" + (
+                    f" to {ref}" if ref else ""
+                )
+            case Kind.CONVERGE:
+                doing = f"[bold]Bringing hosts of {app}[/] in [bold]{environment}[/] to {ref}"
+            case Kind.DEPLOY:
+                doing = f"[bold]Deploying {app}{f' {ref}' if ref else ''}[/] to [bold]{environment}[/]"
+        self._console.print(f"{doing} [dim]#{event.deploy_id} by {escape(event.actor)}[/]")
 
     def _phase_ended(self, event: PhaseFinished) -> None:
         note = event.note or self._counts()
-        failed = self._hosts and sum(self._passed.values()) < sum(self._hosts.values())
+        failed = self._hosts and len(self._passed) < sum(self._hosts.values())
         mark = "[yellow]![/]" if failed else "[green]✓[/]"
         self._console.print(f"{mark} {event.phase:<8} [dim]{event.seconds:5.1f} s[/]  {escape(note)}")
         self._phase = ""
@@ -200,7 +204,7 @@ class Progress:
             elif self._errors == ERRORS_SHOWN + 1:
                 self._console.print("[red]✗ ...[/] more hosts fail; they are told by cause at the end")
         elif event.phase == self._phase and event.state in _PASSED.get(Phase(event.phase), ()):
-            self._passed[event.region] += 1
+            self._passed[event.host] = event.region
             self._waiting.pop(event.host, None)
 
     def _health(self, event: HealthChanged) -> None:
@@ -234,4 +238,5 @@ class Progress:
         return text
 
     def _counts(self) -> str:
-        return "  ".join(f"{region} {self._passed[region]}/{total}" for region, total in self._hosts.items())
+        passed = Counter(self._passed.values())
+        return "  ".join(f"{region} {passed[region]}/{total}" for region, total in self._hosts.items())

@@ -11,11 +11,11 @@ import typer
 from shiphorn.cli import terminal
 from shiphorn.cli.terminal import ConfigOption, HostsOption, JsonOption, RegionOption, RoleOption, ZoneOption
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import CommandOutput, Problem
 
 if TYPE_CHECKING:
     from shiphorn.adapters.ssh_trust import OfferedKey
     from shiphorn.config.load import Config
+    from shiphorn.model.deploy import CommandOutput, Problem
     from shiphorn.model.target import Host, Selection
 
 
@@ -36,6 +36,8 @@ def execute(
     config: ConfigOption = None,
 ) -> None:
     """Run a command on all hosts at once; the same output is shown once."""
+    from shiphorn.model.deploy import CommandOutput, Problem  # noqa: PLC0415
+
     loaded = terminal.config(config)
     text = command[0] if len(command) == 1 else shlex.join(command)
     selected = terminal.selection(region, zone, role, hosts)
@@ -45,15 +47,12 @@ def execute(
     if as_json:
         terminal.print_json([{"host": host.name, "result": one} for host, one in found])
     else:
-        from rich.markup import escape  # noqa: PLC0415
-
-        from shiphorn.cli.show import show_folds  # noqa: PLC0415
+        from shiphorn.cli.show import show_folds, show_problems  # noqa: PLC0415
         from shiphorn.service.folding import fold  # noqa: PLC0415
 
         console = terminal.console()
         show_folds(console, fold(printed), len(found))
-        for name, problem in problems:
-            console.print(f"[red]✗ {escape(name)}[/] {problem.code} {escape(problem.message)}")
+        show_problems(console, problems)
     if problems or any(one.exit_status != 0 for _, one in printed):
         raise SystemExit(1)
 

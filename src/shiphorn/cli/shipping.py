@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from shiphorn.model.target import Selection
     from shiphorn.service.shipping import Shipping
 
+SHOW_CURSOR = "\x1b[?25h"
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-IdArgument = Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")]
 ForceOption = Annotated[
     str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
 ]
@@ -137,18 +137,24 @@ def converge(
     selected = terminal.selection(region, zone, role, hosts)
     while True:
         results = terminal.run(_converge(loaded, environment, selected, as_json=as_json))
-        well = _show_converged(results, as_json=as_json)
+        well = _show_all(results, "All hosts that can be reached run what they should.", as_json=as_json)
         if every is None:
             raise SystemExit(0 if well else DeployFailed.exit_status)
         time.sleep(every)
 
 
 def resume(
-    deploy_id: IdArgument,
+    deploy_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="Number of the deploy; all such ones if left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a deploy to its end whose process died."""
-    _finish(terminal.run(_resume(deploy_id, as_json=as_json)), as_json=as_json)
+    """Bring a deploy to its end whose process died: it goes on where it was."""
+    results = terminal.run(_resume(deploy_id, as_json=as_json))
+    if deploy_id is not None:
+        _finish(results[0], as_json=as_json)
+    elif not _show_all(results, "No deploy was left behind.", as_json=as_json):
+        raise SystemExit(DeployFailed.exit_status)
 
 
 def parse_words(words: list[str], app: str) -> tuple[str, str, str]:
@@ -193,6 +199,8 @@ async def ship(
     config: Config, order: Order, *, mute: bool, as_json: bool, wait: bool = True
 ) -> dict[str, Any]:
     """Carry out an order in front of a person: {deploy, hosts} as they ended."""
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
@@ -202,31 +210,43 @@ async def ship(
     with progress_to(None if as_json else terminal.console()) as tell:
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
-            ended = await _with_interrupts(shipping, shipping.record(config, order, wait=wait))
+            record = shipping.record(config, order, wait=wait)
+            ended = await _with_interrupts(shipping, record, shipping.run(record))
             result = {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
     if horn is not None:
         await horn
     return result
 
 
-async def _resume(deploy_id: int, *, as_json: bool) -> dict[str, Any]:
+async def _resume(deploy_id: int | None, *, as_json: bool) -> list[dict[str, Any]]:
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.service.records import get  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     with progress_to(None if as_json else terminal.console()) as tell:
         async with open_world(tell) as world, open_shipping(world) as shipping:
-            ended = await shipping.resume(deploy_id)
-            return {"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)}
+            results = []
+            for record in shipping.left() if deploy_id is None else [get(world.store, deploy_id)]:
+                ended = await _with_interrupts(shipping, record, shipping.resume(record.id))
+                results.append({"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)})
+            return results
 
 
-async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
+async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[Any, Any, Deploy]) -> Deploy:
     """Ctrl-C asks the deploy to stop; a second one leaves at once, and says how to go on."""
+    import asyncio  # noqa: PLC0415
+
+    from shiphorn.adapters.programs import kill_started  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     asked = False
 
     def on_interrupt() -> None:
         nonlocal asked
         if asked:
+            kill_started()
+            if sys.stdout.isatty():
+                sys.stdout.write(SHOW_CURSOR)
             typer.echo(
                 f"\nLeft deploy {record.id} where it is. Bring it to its end: horn resume {record.id}\n"
                 "If no host had switched yet, the next deploy takes over by itself.",
@@ -240,13 +260,15 @@ async def _with_interrupts(shipping: Shipping, record: Deploy) -> Deploy:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_interrupt)
     try:
-        return await shipping.run(record)
+        return await work
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
 async def _sound() -> None:
+    import asyncio  # noqa: PLC0415
+
     from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
 
     await play(await asyncio.to_thread(horn_wave))
@@ -257,15 +279,15 @@ def _ask(question: str, *, yes: bool) -> None:
         raise Refused("SH527", "nothing was done.")
 
 
-def _show_converged(results: list[dict[str, Any]], *, as_json: bool) -> bool:
-    """Show how converges ended: whether all went well."""
+def _show_all(results: list[dict[str, Any]], nothing: str, *, as_json: bool) -> bool:
+    """Show how some deploys ended, or that there was `nothing` to do: whether all went well."""
     from shiphorn.cli.show import show_end  # noqa: PLC0415
     from shiphorn.model.deploy import DeployState  # noqa: PLC0415
 
     if as_json:
         terminal.print_json(results)
     elif not results:
-        terminal.console().print("All hosts that can be reached run what they should.")
+        terminal.console().print(nothing)
     else:
         for result in results:
             show_end(terminal.console(), result["deploy"], result["hosts"])

@@ -90,4 +90,4 @@ def _ended(lock: Lock, now: float) -> str:
     if not lock.released_by:
         return "expired"
     why = f": {lock.release_reason}" if lock.release_reason else ""
-    return f"released by {lock.released_by} {exact(lock.released_at or now, now)}{why}"
+    return f"{exact(lock.released_at or now, now)} by {lock.released_by}{why}"

@@ -9,13 +9,21 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from shiphorn.cli.show import names, table
+from shiphorn.cli.show import counted, names, table, visible
 from shiphorn.cli.show_locks import show_answers
+from shiphorn.cli.show_scripts import show_scripts
 from shiphorn.deploy.plan import HostPreview, Plan
 from shiphorn.model.gates import Verdict
 from shiphorn.model.health import Check
+from shiphorn.model.settings import Command, Moment
+from shiphorn.remote.answers import ProbeFacts
 
 COMMITS_SHOWN = 20
+_PLACES = {
+    Moment.STAGE: "on hosts, in the new release, before the switch",
+    Moment.RESTART: "on hosts, right after the switch",
+    Moment.FINISH: "on hosts, when everything else went well",
+}
 
 
 def show(console: Console, plan: Plan) -> None:
@@ -29,11 +37,13 @@ def show(console: Console, plan: Plan) -> None:
     _show_gates(console, plan)
     _show_build(console, plan)
     _show_hosts(console, plan.hosts)
+    _show_commands(console, Moment.STAGE, plan.hosts)
     _show_waves(console, plan)
+    _show_commands(console, Moment.RESTART, plan.hosts)
     _show_checks(console, plan.hosts)
+    _show_commands(console, Moment.FINISH, plan.hosts)
     _show_rollback(console, plan)
-    for moment in ("stage", "flip", "watch", "finish", "rollback"):
-        _show_scripts(console, moment, plan.hosts)
+    show_scripts(console, plan.hosts, is_built=plan.artifact is not None)
     if any(one.verdict != Verdict.PASS for one in plan.gates):
         console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
@@ -69,14 +79,26 @@ def _show_build(console: Console, plan: Plan) -> None:
 
 
 def _show_hosts(console: Console, hosts: Sequence[HostPreview]) -> None:
-    console.print("[bold]hosts[/], as the probe found them")
-    shown = table("host", "region", "deploy to", "live", "free", "")
+    console.print(f"[bold]hosts[/], {len(hosts)} of them, as the probe found them")
+    shown = table("  host", "region", "deploy to", "live", "free", "clock", "")
     for one in hosts:
-        problem = f"[red]{one.problem.code} {escape(one.problem.message)}[/]" if one.problem else ""
-        live = (one.facts.live_release or "nothing") if one.facts else ""
-        free = f"{one.facts.free_bytes / 1e9:.1f} GB" if one.facts else ""
-        shown.add_row(one.host.name, one.host.region, one.deploy_to, live, free, problem)
+        facts, problem = one.facts, one.problem
+        live = f"{facts.live_release} {facts.live_revision[:8]}" if facts and facts.live_release else ""
+        free = f"{facts.free_bytes / 1e9:.1f} GB" if facts else ""
+        clock = f"{one.clock_ms:+.0f} ms" if one.clock_ms is not None else ""
+        notes = f"[red]{problem.code} {escape(problem.message)}[/]" if problem else _notes(facts)
+        shown.add_row(f"  {one.host.name}", one.host.region, escape(one.deploy_to), live, free, clock, notes)
     console.print(shown)
+
+
+def _notes(facts: ProbeFacts | None) -> str:
+    """What else is worth a word."""
+    if facts is None:
+        return ""
+    notes = ["nothing is deployed there yet"] if not facts.live_release else []
+    left = len(facts.unfinished)
+    notes += [f"{counted(left, 'release')} of dead deploys to clear away"] if left else []
+    return ", ".join(notes)
 
 
 def _show_waves(console: Console, plan: Plan) -> None:
@@ -92,10 +114,10 @@ def _show_waves(console: Console, plan: Plan) -> None:
 
 
 def _show_rollback(console: Console, plan: Plan) -> None:
-    limits, count = plan.limits, len(plan.hosts)
+    limits, total = plan.limits, len(plan.hosts)
     console.print(
-        f"[bold]if it goes wrong[/]: {count - limits.required(count)} of {count} hosts may fail before the "
-        f"switch, {limits.tolerated(count)} after it; then: {limits.on_failure}"
+        f"[bold]if it goes wrong[/]: {total - limits.required(total)} of {total} hosts may fail before the "
+        f"switch, {limits.tolerated(total)} after it; then: {limits.on_failure}"
     )
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for one in plan.hosts:
@@ -118,22 +140,24 @@ def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:
     if told:
         console.print("[bold]watch[/], before the deploy once, and after the switch until it is decided")
     for key, check in sorted(told.items()):
-        what = check.what if len(same[key]) == 1 else check.pattern
+        what = check.name if len(same[key]) == 1 else check.group
         who = "on the host itself" if check.on_host else "from here"
         rule = f"{check.successes} in a row are healthy, more than {check.failures} failures unhealthy"
         console.print(
-            f"  {check.kind} {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
+            f"  {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; {rule}[/] "
             f"[cyan]{escape(names(same[key]))}[/]"
         )
 
 
-def _show_scripts(console: Console, moment: str, hosts: Sequence[HostPreview]) -> None:
-    """The exact text, once for the hosts that get the same."""
-    same: defaultdict[str, list[str]] = defaultdict(list)
+def _show_commands(console: Console, moment: Moment, hosts: Sequence[HostPreview]) -> None:
+    """The config's own commands of a moment, each with the hosts that run it."""
+    runs: defaultdict[Command, list[str]] = defaultdict(list)
     for one in hosts:
-        if moment in one.scripts:
-            same[one.scripts[moment]].append(one.host.name)
-    for text, who in same.items():
-        console.print(f"[bold]{moment}[/] on [cyan]{escape(names(who))}[/]: this text, to the letter")
-        for line in text.rstrip("\n").split("\n"):
-            console.print(f"  [dim]|[/] {escape(line)}")
+        for command in one.commands[moment]:
+            runs[command].append(one.host.name)
+    if runs:
+        console.print(f"[bold]{moment}[/], {_PLACES[moment]}")
+    for command, which in runs.items():
+        who = f"all {len(hosts)} hosts" if len(which) == len(hosts) > 1 else names(which)
+        user = f", as {command.user}" if command.user else ""
+        console.print(f"  [dim]$[/] {escape(visible(command.run))} [dim]on {escape(who)}{escape(user)}[/]")

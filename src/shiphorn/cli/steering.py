@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from shiphorn.cli.shipping import IdArgument
 from shiphorn.errors import Refused
 
 OptionalIdArgument = Annotated[
@@ -16,7 +15,7 @@ OptionalIdArgument = Annotated[
 
 
 def stop(
-    deploy_id: IdArgument,
+    deploy_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the deploy; see horn history.")],
     leave: Annotated[
         bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
     ] = False,

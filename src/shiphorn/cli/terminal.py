@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import fields, is_dataclass
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PIPED_WIDTH = 200
+"""Columns of tables that go to a pipe or a file."""
 _NOT_SHOWN = frozenset({"config_text"})
 """Fields that JSON leaves out: a config may list thousands of hosts, for each of twenty deploys."""
 
@@ -49,10 +51,11 @@ HostsOption = Annotated[
 
 
 def console() -> Console:
-    """Standard output as rich writes to it."""
+    """Standard output as rich writes to it: what is printed stays as it is, long lines included."""
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(highlight=False, soft_wrap=True)
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, emoji=False, soft_wrap=True, width=None if known else PIPED_WIDTH)
 
 
 def config(path: Path | None) -> Config:
@@ -73,6 +76,8 @@ def selection(
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run the asynchronous part of a command."""
+    import asyncio  # noqa: PLC0415
+
     import uvloop  # noqa: PLC0415
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -82,6 +87,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def print_json(value: Any) -> None:
     """Print a value as JSON: dataclasses by their fields, paths and enums as text."""
     sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    """Say on standard error that there is nothing to show, and why."""
+    typer.secho(text, err=True, dim=True)
 
 
 def print_error(error: ShiphornError, *, as_json: bool = False) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.config.positions import Key, Positions
-from shiphorn.config.schema import OVERRIDABLE, PLACEHOLDER, CheckEntry, Overrides
+from shiphorn.config.schema import OVERRIDABLE, CheckEntry, Overrides
+from shiphorn.config.values import PLACEHOLDER
 from shiphorn.model.health import Check, Kind
 from shiphorn.model.settings import Command, HostSettings, Login, Moment
 from shiphorn.model.target import Host

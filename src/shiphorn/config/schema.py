@@ -1,223 +1,45 @@
-"""The keys of deploy.yml and what each may hold."""
+"""The keys of deploy.yml; `values.py` has what each may hold."""
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic import Strict as PydanticStrict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from shiphorn.config.values import (
+    Amount,
+    AppName,
+    DeployTo,
+    Duration,
+    Endpoint,
+    EnvValue,
+    Files,
+    InnerPath,
+    InnerPaths,
+    Name,
+    Patience,
+    PidFile,
+    Repository,
+    Sizes,
+    Some,
+    Status,
+    Text,
+    Unit,
+    Url,
+    Variable,
+    Watched,
+)
 from shiphorn.model.health import Kind
-from shiphorn.model.settings import OnFailure, SecretRef
-
-PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
-WATCH_PLACEHOLDERS = (*PLACEHOLDERS, "address")
-PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-
-
-def _name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
-        raise ValueError(f"{text!r} may hold letters, digits, dots, dashes and underscores only")
-    return text
-
-
-def _app(text: str) -> str:
-    if _APP.fullmatch(text) is None:
-        raise ValueError(f"{text!r} may hold letters, digits, dots, dashes, underscores and slashes only")
-    return text
-
-
-def _variable(text: str) -> str:
-    if _VARIABLE.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no name for a variable")
-    return text
-
-
-def _plain_text(text: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ValueError("it may not hold control characters or line breaks")
-    return text
-
-
-def _filled(text: str, known: tuple[str, ...] = PLACEHOLDERS) -> str:
-    for match in PLACEHOLDER.finditer(text):
-        if match[2] and match[2] not in known:
-            raise ValueError(
-                f"there is no placeholder {{{match[2]}}}; there are {', '.join(known)} "
-                f"(write {{{{{match[2]}}}}} to mean it literally)"
-            )
-    return text
-
-
-def _watched(text: str) -> str:
-    return _filled(_plain_text(text), WATCH_PLACEHOLDERS)
-
-
-def _url(text: str) -> str:
-    if re.match(r"https?://[^/\s]+", text) is None or " " in text:
-        raise ValueError("it has to be a URL such as http://{address}:8080/health")
-    return text
-
-
-def _endpoint(text: str) -> str:
-    if re.fullmatch(r".+:(\d{1,5}|\{\w+\})", text) is None:
-        raise ValueError('it has to be an address and a port, such as "{address}:5432"')
-    return text
-
-
-def _unit(text: str) -> str:
-    if text.startswith("-") or " " in text:
-        raise ValueError("it has to be the name of a systemd unit, such as sample.service")
-    return text
-
-
-def _pid_file(text: str) -> str:
-    if ".." in text.split("/"):
-        raise ValueError("it has to be a path in deploy_to, an absolute one, or one below ~/, without ..")
-    return text
-
-
-def _status(value: Any) -> str:
-    text = str(value)
-    if re.fullmatch(r"[1-5](\d\d|xx)", text) is None or isinstance(value, bool):
-        raise ValueError("it has to be a status such as 200, or a class of them such as 2xx")
-    return text
-
-
-def _deploy_to(text: str) -> str:
-    _plain_text(text)
-    parts = text.split("/")
-    if not text.startswith(("/", "~/")) or ".." in parts or text.rstrip("/") in ("", "~"):
-        raise ValueError("it has to be an absolute path, or one below ~/, without ..")
-    return text.rstrip("/")
-
-
-def _inner_path(text: str) -> str:
-    """A path in the release, normalised."""
-    _plain_text(text)
-    parts = [part for part in text.split("/") if part not in ("", ".")]
-    if text.startswith("/") or ".." in parts or not parts:
-        raise ValueError("it has to be a path inside the release, without ..")
-    return "/".join(parts)
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("it has to be a time such as 90, 30s, 10m or 1h")
-    return float(match[1]) * _UNITS[match[2]]
-
-
-def _env_value(value: Any) -> str | SecretRef:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case str():
-            if "\0" in value:
-                raise ValueError("it may not hold a NUL character")
-            return _filled(value)
-        case {"secret": str(name), **rest} if not rest:
-            return SecretRef(name)
-        case _:
-            raise ValueError("it has to be a text, or {secret: NAME}")
-
-
-def _amount(value: Any) -> str:
-    text = str(value)
-    share = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", text)
-    if (share and float(share[1]) <= 100) or (text.isdigit() and not isinstance(value, bool)):
-        return text
-    raise ValueError("it has to be a share such as 95%, or a number of hosts")
-
-
-def _some(text: str) -> str:
-    if float(text.rstrip("%")) == 0:
-        raise ValueError("it has to be more than 0")
-    return text
-
-
-def _growing(sizes: list[str]) -> list[str]:
-    for before, after in pairwise(sizes):
-        alike = before.endswith("%") == after.endswith("%")
-        if alike and float(after.rstrip("%")) <= float(before.rstrip("%")):
-            raise ValueError(
-                f"{after} after {before}: each says how many hosts have the release by then, so they grow"
-            )
-    return sizes
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _repository(text: str) -> str:
-    _plain_text(text)
-    if text.startswith("-") or "::" in text or not text:
-        raise ValueError("it has to be a path or a git URL")
-    return text
-
-
-def _unique(paths: list[str]) -> list[str]:
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ValueError(f"{path} is listed twice")
-        above = next((other for other in paths if path.startswith(f"{other}/")), None)
-        if above:
-            raise ValueError(f"{path} lies in {above}, which is shared already")
-    return paths
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Variable = Annotated[str, AfterValidator(_variable)]
-InnerPath = Annotated[str, AfterValidator(_inner_path)]
-Text = Annotated[str, AfterValidator(_plain_text)]
-Files = Annotated[
-    list[Text],
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-Duration = Annotated[
-    float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema({"type": ["number", "string"]})
-]
-Amount = Annotated[str, BeforeValidator(_amount), WithJsonSchema({"type": ["string", "integer"]})]
-Sizes = Annotated[list[Annotated[Amount, AfterValidator(_some)]], AfterValidator(_growing)]
-Patience = Annotated[
-    float, BeforeValidator(_duration), Field(ge=0), WithJsonSchema({"type": ["number", "string"]})
-]
-EnvValue = Annotated[
-    Any,
-    AfterValidator(_env_value),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["string", "number", "boolean"]},
-                {"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]},
-            ]
-        }
-    ),
-]
+from shiphorn.model.settings import OnFailure
 
 
 class Strict(BaseModel):
@@ -229,12 +51,8 @@ class Strict(BaseModel):
 class Shared(Strict):
     """What all releases of a host have in common, kept in `shared/` and linked into each."""
 
-    dirs: Annotated[list[InnerPath], AfterValidator(_unique)] = Field(
-        [], description="Directories, made if missing."
-    )
-    files: Annotated[list[InnerPath], AfterValidator(_unique)] = Field(
-        [], description="Files, which must be on the host before the first deploy."
-    )
+    dirs: InnerPaths = Field([], description="Directories, made if missing.")
+    files: InnerPaths = Field([], description="Files, which must be on the host before the first deploy.")
 
 
 class Ssh(Strict):
@@ -287,7 +105,7 @@ class Commands(Strict):
     """Commands by moment."""
 
     build: list[CommandEntry] = Field(
-        [], description="On the deployer, in the exported tree, before packing."
+        [], description="On the deployer, in the exported tree, before packing; without `env`."
     )
     stage: list[CommandEntry] = Field([], description="On hosts, in the new release, before the flip.")
     restart: list[CommandEntry] = Field([], description="On hosts, right after the flip.")
@@ -297,30 +115,26 @@ class Commands(Strict):
 class CheckEntry(Strict):
     """What has to be well after the switch: one of the five, and how it is looked at."""
 
-    http: Annotated[Text, AfterValidator(_watched), AfterValidator(_url)] | None = Field(
-        None, description="A URL that has to answer: `http://{address}:8080/health`."
-    )
-    tcp: Annotated[Text, AfterValidator(_watched), AfterValidator(_endpoint)] | None = Field(
+    http: Url | None = Field(None, description="A URL that has to answer: `http://{address}:8080/health`.")
+    tcp: Endpoint | None = Field(
         None, description="An address and port that has to take connections: `{address}:5432`."
     )
     command: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="A command in the live release that has to end with 0; 75 (EX_TEMPFAIL) is unclear.",
     )
-    unit: Annotated[Text, AfterValidator(_watched), AfterValidator(_unit)] | None = Field(
+    unit: Unit | None = Field(
         None, description="A systemd unit that has to be active, and not to be restarted by systemd."
     )
-    process: Annotated[Text, AfterValidator(_watched), AfterValidator(_pid_file)] | None = Field(
+    process: PidFile | None = Field(
         None, description="A pid file, in `deploy_to`: its process has to live, and to stay the same one."
     )
-    status: Annotated[str, BeforeValidator(_status), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+    status: Status = Field(
         "2xx", description="http: the status wanted, or its class. Redirects are not followed."
     )
     body: Text = Field("", description="http: a text that the first 512 kB of the answer have to contain.")
     within: Duration | None = Field(None, description="http: the longest time that the answer may take.")
-    headers: dict[Text, Annotated[Text, AfterValidator(_watched)]] = Field(
-        {}, description="http: headers of the request, such as `Host`."
-    )
+    headers: dict[Text, Watched] = Field({}, description="http: headers of the request, such as `Host`.")
     from_: Literal["deployer", "host"] = Field(
         "deployer", alias="from", description="http, tcp: who looks, the deployer or the `host` itself."
     )
@@ -352,9 +166,7 @@ class CheckEntry(Strict):
 class Overrides(Strict):
     """The keys that every layer may set."""
 
-    deploy_to: Annotated[str, AfterValidator(_deploy_to), AfterValidator(_filled)] = Field(
-        "", description="Directory on the hosts: absolute, or below `~/`."
-    )
+    deploy_to: DeployTo = Field("", description="Directory on the hosts: absolute, or below `~/`.")
     keep_releases: int = Field(5, ge=1, description="Releases kept on a host.")
     shared: Shared = Field(Shared(), description="What releases share.")
     ssh: Ssh = Field(Ssh(), description="How to log in.")
@@ -362,9 +174,7 @@ class Overrides(Strict):
     env: dict[Variable, EnvValue] = Field(
         {}, description="Environment of commands. `{region}` and such are filled in."
     )
-    env_file: Annotated[str, AfterValidator(_inner_path)] = Field(
-        "", description="File in the release to which `env` is written, mode 0600."
-    )
+    env_file: InnerPath = Field("", description="File in the release to which `env` is written, mode 0600.")
     watch: list[CheckEntry] = Field([], description="What has to be well after the switch.")
 
 
@@ -428,7 +238,7 @@ class Environment(Region):
 
     regions: dict[Name, Region] = Field({}, description="Regions by name, in place of `hosts`.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
-    require: Annotated[Amount, AfterValidator(_some)] = Field(
+    require: Some = Field(
         "100%", description="How many hosts must be staged before any flips: a share or a count."
     )
     max_failures: Amount | None = Field(
@@ -475,18 +285,15 @@ class SecretEntry(Strict):
 class App(Overrides):
     """deploy.yml."""
 
-    app: Annotated[str, AfterValidator(_app)] = Field(description="Name of the application.")
-    repo: Annotated[str, AfterValidator(_repository)] = Field(description="Path or git URL.")
-    repo_tree: Annotated[str, AfterValidator(_inner_path)] = Field(
-        "", description="Subdirectory that is deployed."
-    )
+    app: AppName = Field(description="Name of the application.")
+    repo: Repository = Field(description="Path or git URL.")
+    repo_tree: InnerPath = Field("", description="Subdirectory that is deployed.")
     branch: Text = Field("main", description="What is deployed when nothing else is named.")
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")
 
 
-Layer = Literal["default", "app", "environment", "region", "role", "host"]
 OVERRIDABLE = tuple(Overrides.model_fields)
 
 

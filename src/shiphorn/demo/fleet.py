@@ -39,14 +39,16 @@ class Fault:
 
     refuse: it closes every connection at once. hang: it answers nothing any more. drop_after_bytes:
     the connection breaks once so many bytes have come in, one time. drop_on: it breaks once, when
-    the host is about to say this. delay_seconds: each chunk takes so long, either way. noise: it
-    greets with this. path: folders put ahead on the PATH, with programs that fail.
+    the host is about to say this. drop_when_told: it breaks once, before the host hears this.
+    delay_seconds: each chunk takes so long, either way. noise: it greets with this. path: folders
+    put ahead on the PATH, with programs that fail.
     """
 
     refuse: bool = False
     hang: bool = False
     drop_after_bytes: int = 0
     drop_on: bytes = b""
+    drop_when_told: bytes = b""
     delay_seconds: float = 0.0
     noise: bytes = b""
     path: str = ""
@@ -202,6 +204,10 @@ class DemoFleet:
                 taken += len(data)
                 if 0 < fault.drop_after_bytes <= taken:
                     fault.drop_after_bytes = 0
+                    self.drop(name)
+                    return
+                if fault.drop_when_told and fault.drop_when_told in data:
+                    fault.drop_when_told = b""
                     self.drop(name)
                     return
                 stdin.write(data)

@@ -42,13 +42,15 @@ def make_repository(path: Path) -> None:
 
 def change_repository(path: Path) -> None:
     """A second version: another greeting, in another colour."""
-    for name, before, after in (
-        ("public/page.html", "Ahoy from", "Full steam ahead from"),
-        ("public/style.css", "#0b2545", "#7f1d1d"),
-    ):
-        place = path / name
-        place.write_text(place.read_text().replace(before, after))
+    _replace(path / "public/page.html", "Ahoy from", "Full steam ahead from")
+    _replace(path / "public/style.css", "#0b2545", "#7f1d1d")
     _commit(path, "Full steam ahead")
+
+
+def break_repository(path: Path) -> None:
+    """A third version, which fails in one region only."""
+    _replace(path / "app.py", "send_response(200)", 'send_response(500 if FACTS["region"] == "us" else 200)')
+    _commit(path, "Even faster")
 
 
 def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
@@ -85,6 +87,10 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
         )
         yaml.safe_dump(config, file, sort_keys=False, default_flow_style=None, width=110)
     return ports
+
+
+def _replace(place: Path, before: str, after: str) -> None:
+    place.write_text(place.read_text().replace(before, after))
 
 
 def _commit(path: Path, subject: str) -> None:

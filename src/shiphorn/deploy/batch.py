@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shiphorn.deploy import pause
 from shiphorn.deploy.deployment import ENDING, Deployment, Target
+from shiphorn.deploy.fleet import LOST, PASSING
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ConnectError, ShiphornError
 from shiphorn.model.deploy import HostState, Phase, Wish
@@ -15,6 +17,10 @@ from shiphorn.model.deploy import HostState, Phase, Wish
 TOOK_TOO_LONG = "SH420"
 FLUSH_SECONDS = 0.5
 """How often states are written, and the wish to stop is looked for, while a batch runs."""
+
+RECONNECT_SECONDS = 5.0
+RECONNECT_PAUSE_SECONDS = 0.5
+"""How long, and how often, a host is tried again whose connection broke: its sshd may be restarting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,25 @@ async def _one(deployment: Deployment, work: HostWork, target: Target) -> None:
         try:
             await work.one(deployment, target)
         except ConnectError as error:
-            if error.code != "SH307":
+            if error.code != LOST:
                 raise
-            # A connection that broke says nothing about the host: it gets a second one.
-            target.flip = None
-            await work.one(deployment, target)
+            await _again(deployment, work, target)
     except ShiphornError as error:
         if not target.failed or work.phase == Phase.ROLLBACK:
             deployment.fail(target, work.phase, error, _state_after(work.phase, target, error))
+
+
+async def _again(deployment: Deployment, work: HostWork, target: Target) -> None:
+    """Do the work over a second connection: that the first broke says nothing about the host."""
+    until = time.monotonic() + RECONNECT_SECONDS
+    while True:
+        target.flip = None
+        try:
+            return await work.one(deployment, target)
+        except ConnectError as error:
+            if error.code == LOST or error.code not in PASSING or time.monotonic() > until:
+                raise
+        await asyncio.sleep(RECONNECT_PAUSE_SECONDS)
 
 
 def _state_after(phase: Phase, target: Target, error: ShiphornError) -> HostState:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shiphorn.adapters.artifacts import recipe_digest
@@ -16,18 +19,16 @@ from shiphorn.errors import SourceError
 from shiphorn.model.events import BuildOutput
 from shiphorn.model.release import Artifact, Packing
 
+_PREFIX = "horn-build-"
+
 
 async def artifact(deployment: Deployment) -> str:
     """Have the artifact of the commit, built and packed."""
     kept = find(deployment)
     if kept is not None:
         return f"built before, {kept.in_words}"
-    name = f"horn-build-{deployment.record.run}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{name}*"):
-        # By a process of this deploy that died.
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True) as folder:
-        tree = Path(folder) / "tree"
+    with _work_folder() as folder:
+        tree = folder / "tree"
         tree.mkdir()
         await deployment.source.export(deployment.record.sha, tree)
         reach("build:exported")
@@ -54,14 +55,28 @@ async def packing(deployment: Deployment, tools: frozenset[str]) -> Packing:
     return await deployment.world.artifacts.packing(kept, "zstd" if "zstd" in tools else "gzip")
 
 
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    """A folder for one build. Those of processes that died meanwhile are cleared away first.
+
+    A lock on a file in it says that its process lives; the kernel lets go of it however one ends.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
+        with suppress(OSError), left.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name,
+        (Path(name) / "new-lock").open("w") as file,
+    ):
+        fcntl.flock(file, fcntl.LOCK_EX)
+        Path(name, "new-lock").rename(Path(name, "lock"))
+        yield Path(name)
+
+
 async def _build(deployment: Deployment, tree: Path) -> None:
-    order = deployment.record.order
-    facts = {
-        "HORN_APP": order.app,
-        "HORN_ENVIRONMENT": order.environment,
-        "HORN_RELEASE": deployment.record.release,
-        "HORN_REVISION": deployment.record.sha,
-    }
+    # No more than the artifact is known by: it is used again for other releases and environments.
+    facts = {"HORN_APP": deployment.record.order.app, "HORN_REVISION": deployment.record.sha}
 
     def on_line(line: str) -> None:
         deployment.world.tell(BuildOutput(deployment.id, time.time(), line))

@@ -233,10 +233,10 @@ class Deployment:
         )
 
     def note(self, target: Target, phase: Phase, state: HostState, **values: Any) -> None:
-        """Set where a host stands, and tell."""
+        """Set where a host stands, and tell; `values` are further fields of its run, such as a problem."""
         reach(f"host:{state}")
         target.run = replace(target.run, phase=phase, state=state, **values)
-        problem = target.run.problem
+        problem: Problem | None = values.get("problem")
         self.tell(
             HostChanged(
                 self.id,

@@ -13,7 +13,9 @@ from shiphorn.ports import Shell, Transport
 
 CONNECTS_AT_ONCE = 100
 CONNECT_ATTEMPTS = 2
-PASSING = frozenset({"SH301", "SH302", "SH307"})
+LOST = "SH307"
+"""The code of the error that a connection broke which had been good."""
+PASSING = frozenset({"SH301", "SH302", LOST})
 """Failures to connect that a second attempt may well cure; the others are answers."""
 
 

@@ -122,7 +122,7 @@ async def measure(deployment: Deployment) -> str:
     skew_ms = (max(times) - min(times)) * 1000
     deployment.change(skew_ms=max(skew_ms, deployment.record.skew_ms or 0.0))
     deployment.tell(Flipped(deployment.id, time.time(), len(times), skew_ms))
-    return f"{len(times)} hosts switched within {skew_ms:.1f} ms"
+    return "1 host switched" if len(times) == 1 else f"{len(times)} hosts switched within {skew_ms:.1f} ms"
 
 
 async def _arm_or_fail(deployment: Deployment, target: Target) -> None:

@@ -6,60 +6,26 @@ the flip any failure takes everything back; after it, too much of it switches th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from shiphorn.deploy import (
     build,
     close,
     discover,
-    finish,
     flip,
     gates,
     lock,
-    probe,
     resolve,
-    restart,
     rollback,
-    stage,
-    undo,
     watch,
 )
-from shiphorn.deploy.batch import HostWork
-from shiphorn.deploy.conductor import Conductor
-from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
+from shiphorn.deploy.conductor import Conductor, LocalWork
+from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.remedy import Remedy
+from shiphorn.deploy.work import HOST_WORK
 from shiphorn.deploy.world import World
 from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import Deploy, HostState, Kind, Phase
-
-
-def _is(*states: HostState) -> Callable[[Deployment, Target], bool]:
-    return lambda _, target: target.run.state in states
-
-
-def _in_wave(*states: HostState) -> Callable[[Deployment, Target], bool]:
-    return lambda deployment, target: target.run.wave == deployment.record.wave and target.run.state in states
-
-
-HOST_WORK = {
-    "probe": HostWork(Phase.PROBE, probe.host, _is(HostState.WAITING)),
-    "stage": HostWork(Phase.STAGE, stage.host, _is(HostState.PROBED)),
-    "flip": HostWork(
-        Phase.FLIP,
-        flip.host,
-        _in_wave(HostState.PROBED, HostState.STAGED, HostState.ARMED),
-        stoppable=False,
-    ),
-    "restart": HostWork(Phase.RESTART, restart.host, _in_wave(HostState.FLIPPED)),
-    "rollback": HostWork(
-        Phase.ROLLBACK, rollback.host, _is(*SWITCHED), stoppable=False, takes_back=True, judged=False
-    ),
-    "finish": HostWork(Phase.FINISH, finish.host, _is(HostState.RESTARTED), judged=False),
-    "undo": HostWork(Phase.STAGE, undo.host, undo.is_needed, stoppable=False, takes_back=True, judged=False),
-}
-"""What is done on hosts, by the name that the durable record knows it by."""
+from shiphorn.model.deploy import Deploy, Kind, Phase
 
 
 class Pipeline:
@@ -91,11 +57,11 @@ class Pipeline:
         reach("resume:recovered")
         return await self.start(record)
 
-    async def deploy(self, run: str) -> str:
+    async def deploy(self, run: str, find: LocalWork = resolve.commit) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
         conduct = self._conduct
         try:
-            await conduct.step(run, Phase.RESOLVE, resolve.commit)
+            await conduct.step(run, Phase.RESOLVE, find)
             await conduct.step(run, Phase.GATES, gates.pass_all)
             await conduct.step(run, Phase.LOCK, self._lock)
             await conduct.step(run, Phase.DISCOVER, discover.hosts)
@@ -123,19 +89,7 @@ class Pipeline:
 
     async def converge(self, run: str) -> str:
         """Bring hosts that are behind to the release that they should run. Gives the state it ends in."""
-        conduct = self._conduct
-        try:
-            await conduct.step(run, Phase.RESOLVE, resolve.intended_release)
-            await conduct.step(run, Phase.GATES, gates.pass_all)
-            await conduct.step(run, Phase.LOCK, self._lock)
-            await conduct.step(run, Phase.DISCOVER, discover.hosts)
-            await conduct.step(run, Phase.BUILD, build.artifact)
-            await conduct.on_hosts(run, Phase.PROBE)
-            await conduct.on_hosts(run, Phase.STAGE)
-            await self._switch(run)
-        except ShiphornError as error:
-            return await self._give_up(run, error)
-        return await conduct.end(run, close.deploy)
+        return await self.deploy(run, resolve.intended_release)
 
     async def _switch(self, run: str) -> None:
         """Let one wave after the other switch, and go on only while all that have switched are well."""

@@ -1,7 +1,7 @@
 """Plan: everything that a deploy would do, found out without changing anything.
 
-The texts are made by the very functions that a deploy sends to hosts; only the artifact's digest is
-missing from them when the commit was not built yet.
+The texts are made by the very functions that a deploy sends to hosts. Missing from them is what a deploy
+gets only when it begins (its run, token and release), and the artifact's digest when it is not built yet.
 """
 
 from __future__ import annotations
@@ -21,19 +21,25 @@ from shiphorn.model.deploy import Deploy, Order, Problem
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
-from shiphorn.model.settings import Limits, Moment
+from shiphorn.model.settings import Command, Limits, Moment
 from shiphorn.model.target import Host
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts
 from shiphorn.remote.checks import look
+from shiphorn.remote.driver import bootstrap
 
 NOT_BUILT = Packing("zstd", "", "0" * 64, 0)
 """Stands in a plan for an artifact that is not built yet."""
+_ON_HOSTS = (Moment.STAGE, Moment.RESTART, Moment.FINISH)
 
 
 @dataclass(frozen=True, slots=True)
 class HostPreview:
-    """What one host would get. `scripts` is moment -> the exact text that it would run.
+    """What one host would get. `scripts` is moment -> the exact text that it would run, in their order.
+
+    `connect` is the one command that is executed; the others are sent to its stdin. `undo` and `rollback`
+    run only if something goes wrong. `commands` are the config's own among them, as far as they are this
+    host's. `clock_ms` is how far its clock is ahead of ours, None if that is not known.
 
     `back_to` is the release that it would go back to if the deploy went wrong, "" for none. `checks`
     are what is watched; `scripts` has `watch` if the host makes some of these looks itself.
@@ -46,6 +52,8 @@ class HostPreview:
     facts: ProbeFacts | None
     problem: Problem | None
     scripts: dict[str, str]
+    commands: dict[Moment, tuple[Command, ...]]
+    clock_ms: float | None
     checks: tuple[Check, ...] = ()
 
 
@@ -123,30 +131,44 @@ def _staying(deployment: Deployment) -> tuple[str, ...]:
 
 
 async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | ShiphornError) -> HostPreview:
-    plan = await deployment.plan(target)
-    stage, restart, finish = (
-        deployment.commands(target, moment) for moment in (Moment.STAGE, Moment.RESTART, Moment.FINISH)
-    )
     facts = None if isinstance(found, ShiphornError) else found
     problem = problem_of(found, target.host) if isinstance(found, ShiphornError) else None
+    back_to = facts.live_release if facts else ""
+    target.run = replace(target.run, previous=back_to, previous_sha=facts.live_revision if facts else "")
+    checks = looks.checks_of(deployment, target)
+    return HostPreview(
+        host=target.host,
+        wave=target.run.wave,
+        back_to=back_to,
+        deploy_to=target.settings.deploy_to,
+        facts=facts,
+        problem=problem,
+        scripts=await _texts(deployment, target, facts, [check for check in checks if check.on_host]),
+        commands={moment: deployment.commands(target, moment) for moment in _ON_HOSTS},
+        clock_ms=target.offset[0] * 1000 if target.offset else None,
+        checks=checks,
+    )
+
+
+async def _texts(
+    deployment: Deployment, target: Target, facts: ProbeFacts | None, watched: Sequence[Check]
+) -> dict[str, str]:
+    plan = await deployment.plan(target)
+    stage, restart, finish = (deployment.commands(target, moment) for moment in _ON_HOSTS)
     packing = NOT_BUILT
     if facts is not None and build.find(deployment) is not None:
         packing = await build.packing(deployment, facts.tools)
-    texts = {
+    return {
+        "connect": bootstrap("NONCE"),
+        "clock": scripts.clock().text,
+        "probe": (await probe.script(deployment, target)).text,
         "stage": scripts.prepare(plan, packing, stage).text,
         "flip": scripts.flip(plan, restart).text,
+        **({"watch": look(plan, watched).text} if watched else {}),
         "finish": scripts.finish(plan, finish).text,
+        "undo": scripts.undo(plan).text,
+        "rollback": (await rollback.script(deployment, target)).text,
     }
-    back_to = facts.live_release if facts else ""
-    target.run = replace(target.run, previous=back_to, previous_sha=facts.live_revision if facts else "")
-    texts["rollback"] = (await rollback.script(deployment, target)).text
-    checks = looks.checks_of(deployment, target)
-    on_host = [check for check in checks if check.on_host]
-    if on_host:
-        texts["watch"] = look(plan, on_host).text
-    return HostPreview(
-        target.host, target.run.wave, back_to, target.settings.deploy_to, facts, problem, texts, checks
-    )
 
 
 def _live(found: Sequence[ProbeFacts | ShiphornError]) -> str:

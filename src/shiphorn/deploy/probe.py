@@ -8,7 +8,7 @@ import time
 from shiphorn.deploy import build, watch
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.model.deploy import HostState, Observed, Phase
-from shiphorn.ports import Exchange
+from shiphorn.ports import Exchange, Script
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import ProbeFacts, clock_offset, parse_probe
 
@@ -37,17 +37,20 @@ async def look(deployment: Deployment, target: Target) -> ProbeFacts:
     """What the probe finds; asked once per process. Raises ConnectError, HostError."""
     if target.facts is None:
         shell = await deployment.shell(target)
-        artifact = build.find(deployment)
-        script = scripts.probe(
-            await deployment.plan(target), needed_bytes=artifact.tar_bytes if artifact else 0
-        )
+        asked = await script(deployment, target)
         clock = shell.start(scripts.clock())
         sent = await _ping(clock)
-        reply = await shell.run(script, timeout_seconds=deployment.timeout_seconds)
+        reply = await shell.run(asked, timeout_seconds=deployment.timeout_seconds)
         deployment.require_success(reply)
         target.offset = await _offset(clock, sent, deployment.timeout_seconds)
         target.facts = parse_probe(reply)
     return target.facts
+
+
+async def script(deployment: Deployment, target: Target) -> Script:
+    """What looks at a host."""
+    artifact = build.find(deployment)
+    return scripts.probe(await deployment.plan(target), needed_bytes=artifact.tar_bytes if artifact else 0)
 
 
 async def _ping(clock: Exchange) -> list[float]:

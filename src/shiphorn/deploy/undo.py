@@ -6,7 +6,9 @@ from shiphorn.deploy import flip
 from shiphorn.deploy.deployment import SWITCHED, Deployment, Target
 from shiphorn.engine.crashpoints import when_said
 from shiphorn.model.deploy import HostState, Phase
+from shiphorn.model.settings import Moment
 from shiphorn.remote import scripts
+from shiphorn.remote.answers import outputs_of
 
 TIMEOUT_SECONDS = 60.0
 """A host that does not answer is left: its next deploy clears away what it finds."""
@@ -19,7 +21,10 @@ def is_needed(_deployment: Deployment, target: Target) -> bool:
 
 
 async def host(deployment: Deployment, target: Target) -> None:
-    """Disarm a host and remove its new release; it goes on with what it ran before."""
+    """Disarm a host and remove its new release; it goes on with what it ran before.
+
+    What its commands printed before they were ended is kept.
+    """
     await flip.disarm([target])
     shell = await deployment.shell(target)
     reply = await shell.run(
@@ -27,6 +32,7 @@ async def host(deployment: Deployment, target: Target) -> None:
         timeout_seconds=TIMEOUT_SECONDS,
         on_frame=when_said("undo"),
     )
+    deployment.keep_outputs(target.host.name, outputs_of(reply, deployment.commands(target, Moment.STAGE)))
     deployment.require_success(reply)
     if not target.failed:
         deployment.note(target, Phase.STAGE, HostState.REMOVED)

@@ -131,7 +131,7 @@ def _problem(one: Watched, tried: Tried) -> Problem:
     return Problem(
         "SH431" if one.health.outcome == Outcome.UNHEALTHY else "SH432",
         f"{check.name} {tried.message}{row}",
-        f"{check.kind} {check.pattern} {tried.group}",
+        f"{check.group} {tried.group}",
     )
 
 

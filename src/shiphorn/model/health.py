@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+NAME_LENGTH = 80
+
 
 class Kind(StrEnum):
     """What a check looks at."""
@@ -46,8 +48,17 @@ class Check:
 
     @property
     def name(self) -> str:
-        """`http http://192.0.2.10:8080/health`."""
-        return f"{self.kind} {self.what}"
+        """`http://192.0.2.10:8080/health`, `tcp 192.0.2.10:5432`; of a long command its beginning."""
+        return self._named(self.what)
+
+    @property
+    def group(self) -> str:
+        """The name without what is of one host: `http://{address}:8080/health`."""
+        return self._named(self.pattern)
+
+    def _named(self, what: str) -> str:
+        # A URL says itself what kind of check it is.
+        return _short(what) if self.kind == Kind.HTTP else f"{self.kind} {_short(what)}"
 
     @property
     def last_tries(self) -> int:
@@ -197,6 +208,11 @@ def judge_answer(check: Check, status: int, body: str, seconds: float) -> Tried:
 def too_late(check: Check) -> Tried:
     """What a check says that did not come to its end in time."""
     return Tried(Verdict.FAIL, f"gave no answer within {check.timeout_seconds:g} s", check.timeout_seconds)
+
+
+def _short(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return text if text == line and len(text) <= NAME_LENGTH else f"{line[: NAME_LENGTH - 4].rstrip()} ..."
 
 
 def _is_wanted(status: int, wanted: str) -> bool:

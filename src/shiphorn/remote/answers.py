@@ -131,7 +131,8 @@ def clock_offset(samples: Sequence[tuple[float, int, float]]) -> tuple[float, fl
 def _output(frame: Frame, commands: Sequence[Command]) -> CommandOutput:
     moment, number, status, milliseconds, *_ = frame.args
     text = frame.data.decode(errors="replace")
-    return CommandOutput(moment, commands[int(number)].run, int(status), text, int(milliseconds) / 1000)
+    code = None if status == "-" else int(status)
+    return CommandOutput(moment, commands[int(number)].run, code, text, int(milliseconds) / 1000)
 
 
 def _line(frame: Frame | None) -> str:

@@ -15,6 +15,9 @@ from shiphorn.model.settings import Command
 from shiphorn.ports import Script
 from shiphorn.remote.quote import assign, quote
 
+SHARED_PARTS = ("library", "command")
+"""What several scripts have in common, in the order in which it stands in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
@@ -157,6 +160,11 @@ def execute(
         + _commands("execute", [Command(command, timeout_seconds=timeout_seconds, user=user)]),
         secrets,
     )
+
+
+def part(name: str) -> str:
+    """One of the `SHARED_PARTS`, as it stands in the scripts that have it."""
+    return _text(name)
 
 
 @cache

@@ -19,17 +19,21 @@ from shiphorn.service.fleet import members
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `hint` says what to do when it is not well."""
+    """One thing that was looked at. `hint` says what to do when it is not well.
+
+    Checks of hosts with the same `group` came to the same; "" for what is no host.
+    """
 
     name: str
     well: bool
     found: str
     hint: str = ""
+    group: str = ""
 
 
 async def examine(world: World, config: Config, environment: str, actor: str) -> AsyncIterator[Check]:
     """Look at the deployer, then at an environment and its hosts when one is named."""
-    yield Check("config", True, f"{config.path}: {config.app}, {len(config.environments)} environments")
+    yield Check("config", True, f"{config.path}: {config.app} in {', '.join(config.environments)}")
     yield Check("database", True, world.store.place)
     yield _git()
     yield await _repository(world, config)
@@ -66,7 +70,8 @@ async def _environment(world: World, config: Config, environment: str, actor: st
         }
         secrets = world.secrets(config)
         await asyncio.gather(*(secrets.get(name) for name in names))
-        yield Check("secrets", True, f"{len(names)} found")
+        if names:
+            yield Check("secrets", True, f"{len(names)} found")
         made = await plan.make(world, config, Order(config.app, environment, actor=actor))
     except ShiphornError as error:
         yield Check(environment, False, f"{error.code} {error.message}", error.hint)
@@ -74,9 +79,9 @@ async def _environment(world: World, config: Config, environment: str, actor: st
     for preview in made.hosts:
         problem, facts = preview.problem, preview.facts
         if problem is not None:
-            yield Check(preview.host.name, False, f"{problem.code} {problem.message}", problem.hint)
+            told = f"{problem.code} {problem.message}"
+            yield Check(preview.host.name, False, told, problem.hint, problem.group)
         elif facts is not None:
-            free = f"{facts.free_bytes / 1e9:.1f} GB free"
-            yield Check(
-                preview.host.name, True, f"{facts.base}, {free}, live {facts.live_release or 'nothing'}"
-            )
+            live = f"live {facts.live_release or 'nothing'}"
+            told = f"{facts.base}, {facts.free_bytes / 1e9:.1f} GB free, {live}"
+            yield Check(preview.host.name, True, told, group=f"ready, {live}")

@@ -12,7 +12,7 @@ from shiphorn.deploy import discover
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
-from shiphorn.errors import ShiphornError
+from shiphorn.errors import HostError, ShiphornError
 from shiphorn.model.deploy import CommandOutput, Deploy, Kind, Observed, Order, Problem
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.redact import Redactor
@@ -192,6 +192,8 @@ async def execute(
 async def _look(world: World, member: Member) -> Observed:
     shell = await world.fleet.shell(member)
     reply = await shell.run(scripts.inspect(member.settings.deploy_to), timeout_seconds=LOOK_TIMEOUT_SECONDS)
+    for problem in problems_of(reply)[:1]:
+        raise HostError(problem.code, problem.message, hint=problem.hint, facts={"group": problem.group})
     seen = parse_inspect(reply)
     return Observed(member.host.name, seen.live_release, seen.live_revision, seen.releases, time.time())
 

@@ -19,6 +19,14 @@ def get(store: Store, deploy_id: int) -> Deploy:
     return record
 
 
+def last(store: Store, app: str) -> Deploy:
+    """The last deploy of an app. Raises Refused SH533."""
+    found = store.deploys.history(app, limit=1)
+    if not found:
+        raise Refused("SH533", f"no deploy of {app} is on record.", hint="Deploy it: horn deploy ENVIRONMENT")
+    return found[0]
+
+
 def ask(store: Store, deploy_id: int, wish: Wish, actor: str) -> Asked:
     """Leave a wish for whichever process works on a deploy. Raises Refused SH522, SH523."""
     record = get(store, deploy_id)
@@ -38,8 +46,14 @@ def ask_all(store: Store, wish: Wish, actor: str) -> list[Asked]:
 def outputs(
     store: Store, deploy_id: int, host: str | None = None, text: str = ""
 ) -> list[tuple[str, CommandOutput]]:
-    """What the commands of a deploy printed, as (host, output); `text` keeps those that contain it."""
+    """What the commands of a deploy printed, as (host, output); `text` keeps those that contain it.
+
+    Commands stand in the order in which they ran, the hosts of each as the inventory has them.
+    """
     found = store.records.outputs(get(store, deploy_id).id, host)
+    commands = {(one.phase, one.command): number for number, (_, one) in reversed(list(enumerate(found)))}
+    places = {run.host.name: run.position for run in store.hosts.of_deploy(deploy_id)}
+    found.sort(key=lambda pair: (commands[pair[1].phase, pair[1].command], places.get(pair[0], -1)))
     return [(name, one) for name, one in found if text in one.output or text in one.command]
 
 

@@ -58,6 +58,11 @@ class Shipping:
         self._tell_start(record)
         return await self._wait(record, await self._pipeline.resume(record))
 
+    def left(self) -> list[Deploy]:
+        """The deploys of all apps whose process died before they were over, by their numbers."""
+        lives = self._engine.executor.lives
+        return [one for one in self._world.store.deploys.active() if not lives(one.executor)]
+
     def stop(self, deploy_id: int, actor: str) -> None:
         """Ask a deploy to stop, and to take everything back."""
         self._world.tell(ask(self._world.store, deploy_id, Wish.STOP, actor))

@@ -67,9 +67,11 @@ class Deploys:
         return self._select(*wanted, limit=limit)
 
     def update(self, deploy_id: int, **values: Any) -> None:
-        """Change columns of a deploy."""
+        """Change columns of a deploy. One that ends lets go of its environment in the same instant."""
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            if values.get("finished_at") is not None:
+                connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
 
     def wish(self, deploy_id: int) -> tuple[Wish, str]:
         """What somebody wants of the deploy, and who."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
+
+_KNOWS_SUBSEC = (3, 42, 0)
+"""With Python 3.12 DBOS takes `unixepoch('subsec')` for known. Debian 12 has SQLite 3.40."""
 
 
 def open_sqlite(path: Path) -> Engine:
@@ -25,5 +30,12 @@ def open_sqlite(path: Path) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        if sqlite3.sqlite_version_info < _KNOWS_SUBSEC:
+            connection.create_function("unixepoch", 1, _unixepoch)
 
     return engine
+
+
+def _unixepoch(unit: str) -> float | None:
+    """SQLite's own function, for what DBOS asks of it."""
+    return round(time.time(), 3) if unit == "subsec" else None

@@ -3,6 +3,8 @@ OUTPUT_LIMIT=1048576
 look
 RUN_DIR=$(mktemp -d) || exit 1
 trap 'kill_commands "$RUN_DIR"; rm -rf "$RUN_DIR"' EXIT
+# A connection that is lost ends the shell by a signal, and not every shell does the above then.
+trap 'exit 1' HUP INT PIPE TERM
 
 # check_by NUMBER LIMIT [IN_RELEASE]: run $COMMAND, and tell its status, time, whether it was stopped, and
 # what it printed.

@@ -3,12 +3,14 @@
 
 # The supervisor is the leader of its own session: a lost connection does not reach it. It gets the
 # command on stdin, since argv can be read by everybody. Its status is written by one rename.
+# Output goes to a file and not through a pipe: what the command leaves running may go on writing to it.
+# Of a flood a head and a tail stay; the file is cut short while the command runs, at its end for good.
 # It begins only with the whole command and as the one that made `begun`: where a connection broke at
 # just this moment there may be a second supervisor, and not even a first one is sure.
 SUPERVISOR='
-trap : TERM HUP
-at=$HORN_AT; limit=$HORN_LIMIT; as=$HORN_AS
-unset HORN_AT HORN_LIMIT HORN_AS
+trap : TERM HUP USR1
+at=$HORN_AT; limit=$HORN_LIMIT; as=$HORN_AS; half=$(((HORN_KEEP - 1024) / 2)); most=$((HORN_KEEP * 4)); total=0
+unset HORN_AT HORN_LIMIT HORN_AS HORN_KEEP
 body=$(cat)
 case $body in *?horn-end) body=${body%?horn-end} ;; *) exit ;; esac
 clock_ms() { ns=$(date +%s%N); case $ns in *[!0-9]*) echo "$(date +%s)000" ;; *) echo "${ns%??????}" ;; esac; }
@@ -21,16 +23,43 @@ fi
 mkdir "$at/begun" 2>/dev/null || exit
 printf "%s\n%s\n" "$$" "$start" >"$at/pid.new" && mv -f "$at/pid.new" "$at/pid" || exit
 end() { printf "%s %s\n" "$1" "$(($(clock_ms) - begun))" >"$at/status.new" && mv -f "$at/status.new" "$at/status"; }
+measure() { size=$(($(wc -c <"$at/out"))); }
+# What is written between the copy of the tail and the cut is lost.
+shorten() {
+    measure
+    [ "$size" -gt "$1" ] || return 0
+    [ -f "$at/head" ] || head -c "$half" "$at/out" >"$at/head"
+    tail -c "$half" "$at/out" >"$at/tail"
+    : >"$at/out"
+    total=$((total + size))
+}
+join() {
+    measure
+    printf "\n[... about %s bytes left out ...]\n" "$((total + size - 2 * half))"
+    if [ "$size" -lt "$half" ]; then
+        tail -c "$((half - size))" "$at/tail"
+        [ "$size" = 0 ] || printf "\n[... some bytes may be left out here ...]\n"
+    fi
+    tail -c "$half" "$at/out"
+}
 if [ -n "$as" ]; then
-    (printf "%s" "$body" | sudo -n -u "$as" -- /bin/sh -c "eval \"\$(cat)\" </dev/null") >"$at/out" 2>&1 &
+    (printf "%s" "$body" | sudo -n -u "$as" -- /bin/sh -c "eval \"\$(cat)\" </dev/null"; echo "$?" >"$at/code") >>"$at/out" 2>&1 &
 else
-    (printf "%s" "$body" | /bin/sh -c "eval \"\$(cat)\" </dev/null") >"$at/out" 2>&1 &
+    (printf "%s" "$body" | /bin/sh -c "eval \"\$(cat)\" </dev/null"; echo "$?" >"$at/code") >>"$at/out" 2>&1 &
 fi
 job=$!
 (
-    trap "" TERM HUP
-    passed=0
-    while [ "$passed" -lt "$limit" ]; do sleep 1; [ -f "$at/status" ] && exit; passed=$((passed + 1)); done
+    trap "" TERM HUP USR1
+    left=$((limit * 100)) naps=0
+    while [ "$left" -gt 0 ]; do
+        if [ "$naps" -lt 4 ]; then nap=0.25 took=25; else nap=1 took=100; fi
+        sleep "$nap"
+        [ -f "$at/status" ] && exit
+        naps=$((naps + 1)) left=$((left - took))
+        measure
+        # A flood is looked at more often until it ends.
+        if [ "$size" -gt "$most" ]; then naps=0; kill -USR1 "$$"; fi
+    done
     : >"$at/late"
     kill -TERM "-$$"
     sleep 5
@@ -38,9 +67,16 @@ job=$!
     [ -f "$at/status" ] || end 124
     kill -KILL "-$$"
 ) >/dev/null 2>&1 &
-# A signal ends the wait early: what counts is that the job is gone.
+# A signal ends the wait early: what counts is that the job is gone, and what it wrote last.
 wait "$job"; code=$?
-while kill -0 "$job" 2>/dev/null; do wait "$job"; code=$?; done
+while kill -0 "$job" 2>/dev/null; do shorten "$most"; wait "$job"; code=$?; done
+[ ! -s "$at/code" ] || read -r code <"$at/code"
+[ -f "$at/head" ] || shorten "$((2 * half + 1024))"
+if [ -f "$at/head" ]; then
+    join >>"$at/head"
+    cat "$at/head" >"$at/out"
+    rm -f "$at/head" "$at/tail"
+fi
 end "$code"
 '
 
@@ -95,8 +131,8 @@ command_start() {
             eval "command_value=\$HORN_ENV_$command_name"
             export "$command_name=$command_value"
         done
-        HORN_AT=$COMMAND_AT HORN_LIMIT=$1 HORN_AS=$2
-        export HORN_AT HORN_LIMIT HORN_AS
+        HORN_AT=$COMMAND_AT HORN_LIMIT=$1 HORN_AS=$2 HORN_KEEP=$OUTPUT_LIMIT
+        export HORN_AT HORN_LIMIT HORN_AS HORN_KEEP
         unset IFS
         printf '%s\nhorn-end' "$command_body$COMMAND" | setsid /bin/sh -c "$SUPERVISOR" horn-command >/dev/null 2>&1 &
     )
@@ -120,6 +156,8 @@ command_follow() {
             # Where nobody reads any more, writing ends this shell (see execute.sh).
             [ -z "${FOLLOW_BEAT:-}" ] || printf '\n'
             follow_size=$(($(wc -c <"$COMMAND_AT/out")))
+            # Of a flood the file is cut short.
+            [ "$follow_size" -ge "$follow_told" ] || follow_told=0
             if [ "$follow_size" -gt "$follow_told" ]; then
                 tail -c "+$((follow_told + 1))" "$COMMAND_AT/out" | head -c 65536 >"$COMMAND_AT/new"
                 follow_told=$((follow_told + $(wc -c <"$COMMAND_AT/new")))

@@ -163,9 +163,25 @@ fence() {
     if [ "$fence_token" -lt "$TOKEN" ]; then
         printf '%s %s %s\n' "$TOKEN" "$RUN" "$DEPLOYER" >"$HORN/fence.$RUN" && mv -f "$HORN/fence.$RUN" "$HORN/fence" ||
             die_of_writing "$HORN/fence"
+        take_over
     fi
     mkdir -p "$RUN_DIR/commands" || die_of_writing "$RUN_DIR"
     alone
+}
+
+# take_over: end what still works here for older deploys (a shell that a dead connection left armed, a
+# command that nobody waits for), and take away what they had begun to write.
+take_over() {
+    set +f
+    for take_at in "$HORN"/runs/*; do
+        if [ "$take_at" != "$RUN_DIR" ] && [ -d "$take_at" ]; then
+            end_shell "$take_at"
+            kill_commands "$take_at"
+        fi
+    done
+    set +f
+    rm -f "$HORN"/current.* "$HORN"/incoming.* "$HORN"/fence.*
+    set -f
 }
 
 # alone: one shell works for a deploy. One that a lost connection left behind would go on with its
@@ -244,14 +260,11 @@ alive() {
 
 # kill_commands RUN_DIR: end what is still running for a deploy.
 kill_commands() {
-    [ -d "$1/commands" ] || return 0
-    kill_found=$(ls "$1/commands")
-    for kill_name in $kill_found; do
-        [ -f "$1/commands/$kill_name/status" ] && continue
-        if alive "$1/commands/$kill_name"; then
-            kill -KILL "-$alive_pid" 2>/dev/null
-        fi
+    set +f
+    for kill_at in "$1"/commands/*; do
+        if [ ! -f "$kill_at/status" ] && alive "$kill_at"; then kill -KILL "-$alive_pid" 2>/dev/null; fi
     done
+    set -f
 }
 
 # frame_output FILE VERB [ARG...]: a message with a file as its data, and its size as the last argument.

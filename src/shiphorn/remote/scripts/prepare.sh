@@ -1,15 +1,14 @@
 # Receive, verify and unpack a release, and make it ready. Set ahead: ENCODING, DIGEST, PACKED_BYTES,
 # REVISION, SHARED_DIRS, SHARED_FILES, ENV_FILE, ENV_NAMES.
 
-# sweep: take away what deploys left that died before their flip; their tokens are older than ours.
+# sweep: take away the releases that deploys left which died before their flip. Nothing works on them:
+# see `take_over`.
 sweep() {
     sweep_found=$(ls "$HORN/unfinished")
     for sweep_name in $sweep_found; do
         read_line "$HORN/unfinished/$sweep_name"
         sweep_run=$LINE
         [ "$sweep_run" != "$RUN" ] || continue
-        end_shell "$HORN/runs/$sweep_run"
-        kill_commands "$HORN/runs/$sweep_run"
         if [ "$sweep_name" != "$LIVE" ]; then discard "$RELEASES/$sweep_name"; fi
         rm -f "$HORN/unfinished/$sweep_name"
     done
