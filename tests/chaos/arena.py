@@ -27,44 +27,51 @@ from tests.postgres import Postgres
 
 KEPT = ("app", "cache", "fleet/hosts", "state")
 """What a run changes, below the folder of the project."""
-LONG_SECONDS = 60.0
+LONG_SECONDS = 120.0
 COUNTED = 'echo "$HORN_RELEASE" >>"$HOME/ran.%s"'
 
 
 class Nursery:
     """Starts `horn`s, one at a time; see nursery.py."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
 
-    @classmethod
-    async def open(cls) -> Nursery:
-        process = await asyncio.create_subprocess_exec(
+    async def run(self, **request: Any) -> int:
+        """The exit status of a `horn`; negative when a signal ended it. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(LONG_SECONDS):
+                process = self._process or await self._open()
+                assert process.stdin
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                return int(await _line(process))
+        except TimeoutError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End it, and the `horn` that it started last."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+            self._process = None
+
+    async def _open(self) -> asyncio.subprocess.Process:
+        self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "tests.chaos.nursery",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
-        nursery = cls(process)
-        assert await nursery._line() == "ready"
-        return nursery
+        assert await _line(self._process) == "ready"
+        return self._process
 
-    async def run(self, **request: Any) -> int:
-        """The exit status of a `horn`; negative when a signal ended it."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        return int(await self._line())
 
-    async def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        await self._process.wait()
-
-    async def _line(self) -> str:
-        assert self._process.stdout
-        async with asyncio.timeout(LONG_SECONDS):
-            return (await self._process.stdout.readline()).decode().strip()
+async def _line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout
+    return (await process.stdout.readline()).decode().strip()
 
 
 class Arena(Site):

@@ -40,7 +40,7 @@ async def arena(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[Arena]:
     folder = tmp_path_factory.mktemp("chaos")
-    nursery = await Nursery.open()
+    nursery = Nursery()
     async with DemoFleet(folder / "fleet", demo_hosts(4, ("eu", "us"))) as fleet:
         yield Arena(folder, fleet, nursery, lambda: request.getfixturevalue("postgres_server"))
     await nursery.close()

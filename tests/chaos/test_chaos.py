@@ -13,7 +13,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.conftest import ALL, POINTS, Undisturbed, crashes
 from tests.chaos.scenarios import DEPLOY, SCENARIOS, carry_out, chosen, set_up
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
 ONCE_MORE = [
     ("deploy", "start", "resume:claimed"),
