@@ -16,7 +16,7 @@ test: $(VENV)/.installed-dev ## Run all tests, against real programs (installs D
 
 chaos: $(VENV)/.installed-dev ## Kill the deployer at every point there is, and see that deploys end the same
 	@scripts/install_debian_packages.sh
-	@HORN_CHAOS=all $(BIN)/pytest -n 2 --dist load tests/chaos $(ARGS)
+	@HORN_CHAOS=all $(BIN)/pytest -n 2 --dist load tests/chaos tests/faults $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, layers, host scripts, generated references
 	@scripts/install_debian_packages.sh
