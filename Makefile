@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test chaos check bench docs clean
 
 help: ## Say what there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -13,6 +13,10 @@ demo: $(VENV)/.installed ## Set up, and show shiphorn at work on a fleet of host
 test: $(VENV)/.installed-dev ## Run all tests, against real programs (installs Debian packages if it may)
 	@scripts/install_debian_packages.sh
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+chaos: $(VENV)/.installed-dev ## Kill the deployer at every point there is, and see that deploys end the same
+	@scripts/install_debian_packages.sh
+	@HORN_CHAOS=all $(BIN)/pytest -n 2 --dist load tests/chaos tests/faults $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, layers, host scripts, generated references
 	@scripts/install_debian_packages.sh

@@ -1,3 +1,3 @@
 """Fixtures that several rooms of tests share."""
 
-pytest_plugins = ["tests.faults.table", "tests.postgres", "tests.sshd", "tests.web"]
+pytest_plugins = ["tests.chaos.table", "tests.faults.table", "tests.postgres", "tests.sshd", "tests.web"]

@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-_CRASH_AT = os.environ.get("HORN_CRASH_AT", "")
-_LIST = os.environ.get("HORN_CRASH_LIST", "")
 _times: Counter[str] = Counter()
 _WHENEVER = "out"
 """What a host says as time goes by: how often is chance."""
@@ -29,15 +27,16 @@ class Said(Protocol):
 
 def reach(name: str) -> None:
     """Die here if the environment says so."""
-    if not (_CRASH_AT or _LIST):
+    crash_at, listed = os.environ.get("HORN_CRASH_AT", ""), os.environ.get("HORN_CRASH_LIST", "")
+    if not (crash_at or listed):
         return
     _times[name] += 1
-    if _LIST:
+    if listed:
         # One write to a file opened for appending stays whole beside those of other processes.
-        file = os.open(_LIST, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = os.open(listed, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(file, f"{name}\n".encode())
         os.close(file)
-    wanted, _, which = _CRASH_AT.partition("#")
+    wanted, _, which = crash_at.partition("#")
     if name == wanted and _times[name] == int(which or 1):
         os.kill(os.getpid(), signal.SIGKILL)
 
