@@ -227,6 +227,9 @@ async def _resume(deploy_id: int | None, *, as_json: bool) -> list[dict[str, Any
         async with open_world(tell) as world, open_shipping(world) as shipping:
             results = []
             for record in shipping.left() if deploy_id is None else [get(world.store, deploy_id)]:
+                if deploy_id is None and not get(world.store, record.id).state.active:
+                    # One that was resumed before it ended it.
+                    continue
                 ended = await _with_interrupts(shipping, record, shipping.resume(record.id))
                 results.append({"deploy": ended, "hosts": world.store.hosts.of_deploy(ended.id)})
             return results

@@ -14,10 +14,15 @@ TIMEOUT_SECONDS = 60.0
 """A host that does not answer is left: its next deploy clears away what it finds."""
 
 
-def is_needed(_deployment: Deployment, target: Target) -> bool:
-    """Whether something was brought to a host, and it did not switch to it."""
+def is_needed(deployment: Deployment, target: Target) -> bool:
+    """Whether something was brought to a host, or may have been, and it did not switch to it.
+
+    A process that died in the stage phase may not have written down which hosts it had begun with.
+    """
     run = target.run
-    return run.phase in (Phase.STAGE, Phase.FLIP) and run.state not in (*SWITCHED, HostState.REMOVED)
+    begun = run.phase in (Phase.STAGE, Phase.FLIP) or deployment.record.phase == Phase.STAGE
+    untouched = run.phase == Phase.PROBE and run.state != HostState.PROBED
+    return begun and not untouched and run.state not in (*SWITCHED, HostState.REMOVED)
 
 
 async def host(deployment: Deployment, target: Target) -> None:

@@ -10,7 +10,7 @@ from shiphorn.deploy.pipeline import Pipeline
 from shiphorn.deploy.world import World
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, Order, Wish
+from shiphorn.model.deploy import Deploy, DeployState, Order, Wish
 from shiphorn.model.events import DeployStarted
 from shiphorn.service.records import ask, get
 
@@ -59,9 +59,10 @@ class Shipping:
         return await self._wait(record, await self._pipeline.resume(record))
 
     def left(self) -> list[Deploy]:
-        """The deploys of all apps whose process died before they were over, by their numbers."""
+        """The deploys of all apps whose process died before they were over; those in the queue last."""
         lives = self._engine.executor.lives
-        return [one for one in self._world.store.deploys.active() if not lives(one.executor)]
+        found = [one for one in self._world.store.deploys.active() if not lives(one.executor)]
+        return sorted(found, key=lambda one: (one.state == DeployState.QUEUED, one.id))
 
     def stop(self, deploy_id: int, actor: str) -> None:
         """Ask a deploy to stop, and to take everything back."""
