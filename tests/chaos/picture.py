@@ -87,6 +87,9 @@ def records(arena: Arena, store: Store, number: int) -> dict[str, Any]:
             )
             for name in arena.names
         },
+        "ends": [
+            body["state"] for _, body in store.records.events(number) if body["kind"] == "deploy_finished"
+        ],
         "active": [one.id for one in store.deploys.active()],
         "holder": store.deploys.holder("sample", "production"),
         "locks": [

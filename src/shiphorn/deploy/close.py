@@ -28,10 +28,9 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
         _keep_others_from_it(deployment, f"{code} {message}", now)
     reach("close:judged")
-    deployment.end(state=state, finished_at=now, code=code, message=message, hint=hint)
-    reach("close:ended")
     seconds = now - deployment.record.started_at
-    deployment.tell(DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint))
+    told = DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint)
+    deployment.end(told, state=state, finished_at=now, code=code, message=message, hint=hint)
     return state
 
 

@@ -126,10 +126,12 @@ class Deployment:
         self.world.store.deploys.update(self.id, **values)
         self.record = replace(self.record, **values)
 
-    def end(self, **values: Any) -> None:
-        """Set columns of a deploy that is over, and let go of its environment, both at once."""
-        self.world.store.deploys.end(self.id, **values)
+    def end(self, told: Event, **values: Any) -> None:
+        """Set columns of a deploy that is over, let go of its environment, and tell: all at once."""
+        self.world.store.deploys.end(self.id, told, **values)
         self.record = replace(self.record, **values)
+        reach("close:ended")
+        self.world.tell(told)
 
     def preview(self, **values: Any) -> None:
         """Set columns of a deploy that is only planned, and in no store."""

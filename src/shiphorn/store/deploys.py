@@ -11,9 +11,11 @@ from sqlalchemy import ColumnElement, Engine, Row, delete, func, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
+from shiphorn.model.events import Event
 from shiphorn.model.target import Selection
 from shiphorn.store.patience import insisting, patient
-from shiphorn.store.tables import deploy_locks, deploys
+from shiphorn.store.records import row_of
+from shiphorn.store.tables import deploy_locks, deploys, events
 
 _ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason", "forced")
 _ACTIVE = tuple(state for state in DeployState if state.active)
@@ -134,10 +136,12 @@ class Deploys:
         with self._database.connect() as connection:
             return connection.execute(query).scalar()
 
-    def end(self, deploy_id: int, **values: Any) -> None:
-        """Change columns of a deploy, and let go of the environment if it holds that, both at once."""
+    def end(self, deploy_id: int, told: Event | None = None, **values: Any) -> None:
+        """Change columns of a deploy, let go of the environment, and keep what is `told`: all at once."""
         with self._database.begin() as connection:
             connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            if told is not None:
+                connection.execute(insert(events).values(row_of(told)))
             connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
 
     def unlock(self, deploy_id: int) -> None:

@@ -66,10 +66,7 @@ class Records:
 
     def add_events(self, happened: Iterable[Event]) -> None:
         """Append to the record."""
-        rows = [
-            {"deploy_id": event.deploy_id, "at": event.at, "kind": event.kind, "body": event.as_json()}
-            for event in happened
-        ]
+        rows = [row_of(event) for event in happened]
         if rows:
             with self._database.begin() as connection:
                 connection.execute(insert(events), rows)
@@ -83,3 +80,8 @@ class Records:
         )
         with self._database.connect() as connection:
             return [(row.id, row.body) for row in connection.execute(query)]
+
+
+def row_of(event: Event) -> dict[str, Any]:
+    """An event as a row of its table."""
+    return {"deploy_id": event.deploy_id, "at": event.at, "kind": event.kind, "body": event.as_json()}
