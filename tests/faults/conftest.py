@@ -21,10 +21,11 @@ from shiphorn.service.records import ask
 from tests.deploy.conftest import Done, Site
 from tests.deploy.test_openssh import NAMES, Lab
 from tests.faults.invariants import opened, processes
+from tests.faults.table import ALL
 from tests.sshd import SshLab
 
 WAIT = 'touch "$HOME/waiting"; until [ -f "$HOME/go" ]; do sleep 0.05; done'
-RUNS = 5 if os.environ.get("HORN_CHAOS") == "all" else 1
+RUNS = 3 if ALL else 1
 SHARED = {"dirs": ["log"], "files": ["app.env"]}
 
 

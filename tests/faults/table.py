@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,17 +10,32 @@ import pytest
 PROPERTY = "fault"
 
 
+ALL = os.environ.get("HORN_CHAOS") == "all"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fault(name): what breaks in this test, in the words of the table")
+    config.addinivalue_line(
+        "markers",
+        "fault(name, more=False): what breaks in this test, in the words of the table; with `more` it is one"
+        " of those that only run with HORN_CHAOS=all",
+    )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        mark = item.get_closest_marker("fault")
-        if mark is not None:
-            item.user_properties.append((PROPERTY, mark.args[0]))
-            # Each deploys several times, and waits for hosts that are gone.
-            item.add_marker(pytest.mark.timeout(600))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [(item, mark) for item in items if (mark := item.get_closest_marker("fault"))]
+    left_out = [item for item, mark in marked if mark.kwargs.get("more") and not ALL]
+    for item, mark in marked:
+        item.user_properties.append((PROPERTY, mark.args[0]))
+        # Each deploys several times, and waits for hosts that are gone.
+        item.add_marker(pytest.mark.timeout(600))
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def sample(*values: object) -> list[object]:
+    """The values of a parameter: the first one only, but all with HORN_CHAOS=all."""
+    return list(values if ALL else values[:1])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,7 @@ from tests.faults.conftest import WAIT, FaultySite
 from tests.faults.invariants import check, everywhere, recovers
 
 
-@pytest.mark.fault("two deployers at once, one state")
+@pytest.mark.fault("two deployers at once, one state", more=True)
 async def test_deployers_that_share_their_state_go_one_after_the_other(site: FaultySite) -> None:
     first = await site.start("deploy", "production", "--yes", "--json")
     await site.until(lambda: any(site.host(name).joinpath(".horn").exists() for name in site.names))

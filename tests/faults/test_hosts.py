@@ -12,6 +12,7 @@ import pytest
 from shiphorn.demo.fleet import Fault
 from tests.faults.conftest import FaultySite, Mounts
 from tests.faults.invariants import check, everywhere, opened, recovers
+from tests.faults.table import sample
 
 VICTIM = "web1.us"
 ON_VICTIM = f'case "$HOME" in *{VICTIM}) {{}};; esac'
@@ -34,7 +35,7 @@ async def test_a_disk_that_is_too_small_changes_nobody(site: FaultySite, mounts:
     await recovers(site)
 
 
-@pytest.mark.fault("disk full after the flip (tmpfs)")
+@pytest.mark.fault("disk full after the flip (tmpfs)", more=True)
 async def test_a_disk_that_fills_up_in_the_restart_is_told_of(site: FaultySite, mounts: Mounts) -> None:
     one = await site.ships()
     two = site.commit("two")
@@ -64,7 +65,7 @@ async def test_a_read_only_host_changes_nobody(site: FaultySite, mounts: Mounts)
     await recovers(site)
 
 
-@pytest.mark.fault("read-only at the flip (mount)")
+@pytest.mark.fault("read-only at the flip (mount)", more=True)
 async def test_a_host_that_turns_read_only_at_the_flip_takes_the_others_back(
     site: FaultySite, mounts: Mounts
 ) -> None:
@@ -79,7 +80,7 @@ async def test_a_host_that_turns_read_only_at_the_flip_takes_the_others_back(
 
 
 @pytest.mark.fault("hung command")
-@pytest.mark.parametrize("moment", ["stage", "restart"])
+@pytest.mark.parametrize("moment", sample("restart", "stage"))
 async def test_a_command_that_hangs_is_ended_with_all_it_started(site: FaultySite, moment: str) -> None:
     one = await site.ships()
     site.commit("two")
@@ -132,7 +133,7 @@ def _clock(site: FaultySite) -> Path:
 
 
 @pytest.mark.fault("clock 1 h off")
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", sample(1, -1))
 async def test_a_clock_that_is_an_hour_off_switches_with_the_others(site: FaultySite, hours: int) -> None:
     _clock(site).write_text(str(hours * HOUR_NS))
     done = await site.deploy("--json")
@@ -141,7 +142,7 @@ async def test_a_clock_that_is_an_hour_off_switches_with_the_others(site: Faulty
     await check(site, everywhere(site, site.git("rev-parse", "HEAD")))
 
 
-@pytest.mark.fault("clock jumps back 1 h before the flip")
+@pytest.mark.fault("clock jumps back 1 h before the flip", more=True)
 async def test_a_clock_that_jumps_before_the_flip_takes_all_back(site: FaultySite) -> None:
     one = await site.ships()
     site.commit("two")

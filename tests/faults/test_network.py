@@ -14,6 +14,7 @@ import pytest
 from shiphorn.demo.fleet import Fault
 from tests.faults.conftest import FaultyLab, FaultySite, only_root
 from tests.faults.invariants import check, everywhere, recovers
+from tests.faults.table import sample
 from tests.programs import program
 from tests.sshd import SshLab, keygen
 
@@ -31,7 +32,7 @@ async def test_a_slow_link_only_takes_longer(site: FaultySite) -> None:
 
 
 @pytest.mark.fault("partition during the flip, with return")
-@pytest.mark.parametrize("moment", PARTITIONS)
+@pytest.mark.parametrize("moment", sample(*PARTITIONS))
 async def test_connections_that_break_at_the_flip_cost_nothing(site: FaultySite, moment: str) -> None:
     await site.ships()
     two = site.commit("two")
@@ -55,7 +56,7 @@ async def test_a_host_that_is_cut_off_at_the_flip_stays_alone(site: FaultySite) 
     await recovers(site)
 
 
-@pytest.mark.fault("partition during the flip, most hosts, without return")
+@pytest.mark.fault("partition during the flip, most hosts, without return", more=True)
 async def test_the_one_host_that_is_left_goes_back(site: FaultySite) -> None:
     one = await site.ships()
     site.commit("two")
@@ -148,7 +149,7 @@ async def test_a_host_whose_cable_is_unplugged_at_the_flip_does_not_switch_later
     await recovers(islanders)
 
 
-@pytest.mark.fault("link down during the flip, with return (sshd)")
+@pytest.mark.fault("link down during the flip, with return (sshd)", more=True)
 async def test_a_cable_that_is_plugged_in_again_costs_only_time(islanders: FaultyLab, island: Island) -> None:
     await islanders.ships()
     two = islanders.commit("two")
@@ -192,7 +193,7 @@ async def test_a_host_with_another_key_is_not_touched_and_keeps_all_from_a_chang
     await recovers(lab)
 
 
-@pytest.mark.fault("host key changes in the middle of a deploy (sshd)")
+@pytest.mark.fault("host key changes in the middle of a deploy (sshd)", more=True)
 async def test_a_key_that_changes_in_the_middle_is_noticed_and_nobody_switches(lab: FaultyLab) -> None:
     one = await lab.ships()
     lab.commit("two")
