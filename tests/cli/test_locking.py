@@ -50,8 +50,9 @@ Locked production of shop: fire
   You may deploy, nobody else may. Release it: horn unlock production
 """)
     assert said(shop, "locks") == snapshot("""\
-locked  by  since  until  why  release it
-production of shop  bob  TIME  it is released  fire  horn unlock production
+production of shop is locked by bob since TIME
+  fire
+  horn unlock production
 """)
     assert said(shop, "unlock production") == snapshot(
         "Released the lock of bob on production of shop: fire\n"

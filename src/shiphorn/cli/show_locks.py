@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from shiphorn.cli.show import state, table
+from shiphorn.cli.show import say, state, table
 from shiphorn.deploy.gates import in_words
 from shiphorn.model.gates import Answer, Verdict
 from shiphorn.model.locks import BadMark, Lock
@@ -18,43 +18,42 @@ _MARKS = {Verdict.PASS: "[green]✓[/]", Verdict.WAIT: "[yellow]…[/]", Verdict
 
 
 def show_locks(console: Console, found: Sequence[Lock], now: float, *, history: bool) -> None:
-    """A table of locks; with `history` it says how they ended."""
+    """Locks, two or three lines each; with `history` they say how they ended."""
     if not found:
         console.print("Nothing has ever been locked." if history else "Nothing is locked.")
         return
-    shown = table("locked", "by", "since", "until", "why", "ended" if history else "release it")
     for one in found:
-        shown.add_row(
-            escape(str(one.scope)),
-            escape(one.by),
-            ago(one.placed_at, now),
-            ahead(one.until, now) if one.until is not None else "it is released",
-            escape(one.reason),
-            escape(_ended(one, now)) if history else one.unlock,
-        )
-    console.print(shown)
+        _show_lock(console, one, now)
+        if history:
+            say(console, f"  [dim]{escape(_ended(one, now))}[/]")
+        else:
+            console.print(f"  [cyan]{one.unlock}[/]")
 
 
 def show_in_force(console: Console, found: Sequence[Lock], now: float) -> None:
-    """The locks on an environment, a line each."""
+    """The locks on an environment, with how to release them."""
     for one in found:
-        until = f", until {ahead(one.until, now)}" if one.until is not None else ""
-        console.print(
-            f"[yellow]{escape(str(one.scope))} is locked by {escape(one.by)}[/] "
-            f"since {ago(one.placed_at, now)}{until}: {escape(one.reason)} [cyan]{one.unlock}[/]"
-        )
+        _show_lock(console, one, now)
+        console.print(f"  [cyan]{one.unlock}[/]")
 
 
 def show_marks(console: Console, found: Sequence[BadMark], now: float) -> None:
-    """A table of the commits that are marked bad."""
+    """The commits that are marked bad, three lines each."""
     if not found:
         console.print("No commit is marked bad.")
         return
-    shown = table("commit", "by", "since", "why", "clear it")
     for one in found:
-        clear = f"horn bad {one.sha[:12]} --clear --reason TEXT"
-        shown.add_row(one.sha[:8], escape(one.by), ago(one.marked_at, now), escape(one.reason), clear)
-    console.print(shown)
+        since = ago(one.marked_at, now)
+        console.print(f"[yellow]{one.sha[:8]}[/] was marked bad by {escape(one.by)}, {since}")
+        say(console, f"  {escape(one.reason)}")
+        console.print(f"  [cyan]horn bad {one.sha[:12]} --clear --reason TEXT[/]")
+
+
+def _show_lock(console: Console, lock: Lock, now: float) -> None:
+    until = f", until {ahead(lock.until, now)}" if lock.until is not None else ""
+    since = ago(lock.placed_at, now)
+    console.print(f"[yellow]{escape(str(lock.scope))}[/] is locked by {escape(lock.by)} since {since}{until}")
+    say(console, f"  {escape(lock.reason)}")
 
 
 def show_answers(console: Console, answers: Sequence[Answer], now: float) -> None:
