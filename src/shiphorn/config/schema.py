@@ -167,7 +167,9 @@ class Overrides(Strict):
     """The keys that every layer may set."""
 
     deploy_to: DeployTo = Field("", description="Directory on the hosts: absolute, or below `~/`.")
-    keep_releases: int = Field(5, ge=1, description="Good releases kept on a host; what ran before the last switch stays as well.")
+    keep_releases: int = Field(
+        5, ge=1, description="Good releases kept on a host; what ran before the last switch stays as well."
+    )
     shared: Shared = Field(Shared(), description="What releases share.")
     ssh: Ssh = Field(Ssh(), description="How to log in.")
     commands: Commands = Field(Commands(), description="Commands by moment.")
