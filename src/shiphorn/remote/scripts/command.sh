@@ -9,7 +9,7 @@
 # just this moment there may be a second supervisor, and not even a first one is sure.
 SUPERVISOR='
 trap : TERM HUP USR1
-at=$HORN_AT; limit=$HORN_LIMIT; as=$HORN_AS; half=$(((HORN_KEEP - 1024) / 2)); most=$((HORN_KEEP * 4)); total=0
+at=$HORN_AT; limit=$HORN_LIMIT; as=$HORN_AS; half=$(((HORN_KEEP - 1024) / 2)); most=$((HORN_KEEP * 4)); total=0; cut=0
 unset HORN_AT HORN_LIMIT HORN_AS HORN_KEEP
 body=$(cat)
 case $body in *?horn-end) body=${body%?horn-end} ;; *) exit ;; esac
@@ -26,21 +26,22 @@ printf "%s\n%s\n" "$$" "$start" >"$at/pid.new" && mv -f "$at/pid.new" "$at/pid" 
 printf "%-31s\n" "" >"$at/status.new"
 end() { printf "%-31s\n" "$1 $(($(clock_ms) - begun))" 1<>"$at/status.new" && mv -f "$at/status.new" "$at/status"; }
 measure() { size=$(($(wc -c <"$at/out"))); }
-# What is written between the copy of the tail and the cut is lost.
+# A hole in the file loses nothing of its end. Where there is no making one the file begins anew, and what
+# is written between the copy of its tail and that is lost.
 shorten() {
     measure
-    [ "$size" -gt "$1" ] || return 0
+    [ "$((size - cut))" -gt "$most" ] || return 0
+    if fallocate -p -o "$half" -l "$((size - 2 * half))" "$at/out" 2>/dev/null; then cut=$size; return 0; fi
     [ -f "$at/head" ] || head -c "$half" "$at/out" >"$at/head"
     tail -c "$half" "$at/out" >"$at/tail"
     : >"$at/out"
-    total=$((total + size))
+    total=$((total + size)) cut=0
 }
 join() {
-    measure
-    printf "\n[... about %s bytes left out ...]\n" "$((total + size - 2 * half))"
-    if [ "$size" -lt "$half" ]; then
+    printf "\n[... %s bytes left out ...]\n" "$((total + size - 2 * half))"
+    if [ "$total" != 0 ] && [ "$size" -lt "$half" ]; then
         tail -c "$((half - size))" "$at/tail"
-        [ "$size" = 0 ] || printf "\n[... some bytes may be left out here ...]\n"
+        printf "\n[... some more may be left out here ...]\n"
     fi
     tail -c "$half" "$at/out"
 }
@@ -52,7 +53,7 @@ fi
 job=$!
 (
     trap "" TERM HUP USR1
-    left=$((limit * 100)) naps=0
+    left=$((limit * 100)) naps=0 seen=0
     while [ "$left" -gt 0 ]; do
         if [ "$naps" -lt 4 ]; then nap=0.25 took=25; else nap=1 took=100; fi
         sleep "$nap"
@@ -61,7 +62,8 @@ job=$!
         naps=$((naps + 1)) left=$((left - took))
         measure
         # A flood is looked at more often until it ends.
-        if [ "$size" -gt "$most" ]; then naps=0; kill -USR1 "$$"; fi
+        if [ "$size" -lt "$seen" ]; then seen=0; fi
+        if [ "$((size - seen))" -gt "$most" ]; then naps=0 seen=$size; kill -USR1 "$$"; fi
     done
     : >"$at/late"
     kill -TERM "-$$"
@@ -72,10 +74,11 @@ job=$!
 ) >/dev/null 2>&1 &
 # A signal ends the wait early: what counts is that the job is gone, and what it wrote last.
 wait "$job"; code=$?
-while kill -0 "$job" 2>/dev/null; do shorten "$most"; wait "$job"; code=$?; done
+while kill -0 "$job" 2>/dev/null; do shorten; wait "$job"; code=$?; done
 [ ! -s "$at/code" ] || read -r code <"$at/code"
-[ -f "$at/head" ] || shorten "$((2 * half + 1024))"
-if [ -f "$at/head" ]; then
+measure
+if [ "$((total + size))" -gt "$((2 * half + 1024))" ]; then
+    [ -f "$at/head" ] || head -c "$half" "$at/out" >"$at/head"
     join >>"$at/head"
     cat "$at/head" >"$at/out"
     rm -f "$at/head" "$at/tail"
@@ -159,8 +162,9 @@ command_follow() {
             # Where nobody reads any more, writing ends this shell (see execute.sh).
             [ -z "${FOLLOW_BEAT:-}" ] || printf '\n'
             follow_size=$(($(wc -c <"$COMMAND_AT/out")))
-            # Of a flood the file is cut short.
+            # Of a flood only the newest is told of: the rest has a hole in it, or is gone.
             [ "$follow_size" -ge "$follow_told" ] || follow_told=0
+            [ "$((follow_size - follow_told))" -le 1048576 ] || follow_told=$((follow_size - 65536))
             if [ "$follow_size" -gt "$follow_told" ]; then
                 tail -c "+$((follow_told + 1))" "$COMMAND_AT/out" | head -c 65536 >"$COMMAND_AT/new"
                 follow_told=$((follow_told + $(wc -c <"$COMMAND_AT/new")))
