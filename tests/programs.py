@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+
+def end_all_of(folder: Path) -> None:
+    """Kill what was started with a home in a folder: commands outlive deploys that are killed in a test."""
+    mark = f"HOME={folder}".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if any(one.startswith(mark) for one in path.read_bytes().split(b"\0")):
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
 def program(name: str, folders: str = "") -> str:

@@ -19,6 +19,7 @@ import yaml
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
 from shiphorn.deploy.world import World
 from shiphorn.wiring import open_world
+from tests.programs import end_all_of
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -182,6 +183,7 @@ class Site(Project):
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with DemoFleet(tmp_path / "fleet", demo_hosts(6)) as fleet:
         yield Site(tmp_path, fleet)
+    end_all_of(tmp_path)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from shiphorn.remote.answers import (
     problems_of,
 )
 from shiphorn.remote.scripts import HostPlan
+from tests.programs import end_all_of
 from tests.remote.host import SHELLS, ScriptHost, pack, plan_for
 
 FILES = {"index.txt": "hello", "bin/run": "#!/bin/sh\n"}
@@ -33,6 +34,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ScriptHost]
     made = ScriptHost(tmp_path / "home", request.param)
     yield made
     made.end()
+    end_all_of(tmp_path)
 
 
 def stage(host: ScriptHost, plan: HostPlan, *commands: Command, files: dict[str, str] = FILES) -> list[str]:
