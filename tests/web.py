@@ -22,6 +22,7 @@ class Web:
         self.asked: list[str] = []
         self.heads: list[dict[str, str]] = []
         self._ended = threading.Event()
+        ThreadingHTTPServer.request_queue_size = 128
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         if context is not None:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)

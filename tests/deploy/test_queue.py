@@ -50,6 +50,19 @@ async def queued(site: Site, *command: str) -> asyncio.subprocess.Process:
         store.close()
 
 
+async def told_times(site: Site, number: int, times: int) -> None:
+    """Wait until it was told so often what a deploy waits behind."""
+    store = Store(open_sqlite(site.folder / "state" / "shiphorn" / "state.db"))
+
+    def told() -> bool:
+        return [body["kind"] for _, body in store.records.events(number)].count("queued") == times
+
+    try:
+        await site.until(told)
+    finally:
+        store.close()
+
+
 async def ends(site: Site, *processes: asyncio.subprocess.Process) -> list[Done]:
     site.touch_everywhere("go")
     return [await site.end(process) for process in processes]
@@ -90,6 +103,7 @@ async def test_what_a_deploy_waits_behind_is_told_again_when_it_changes(site: Si
     second, third = await queued(site), await queued(site)
     second.send_signal(signal.SIGINT)
     assert (await site.end(second)).status == 6
+    await told_times(site, 3, 2)
     done = await ends(site, first, third)
     assert [one.status for one in done] == [0, 0]
     waits = [line.split(" by ")[0] for line in done[1].out.splitlines() if "waits behind" in line]

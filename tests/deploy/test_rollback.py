@@ -109,7 +109,7 @@ async def test_waves_follow_each_other_and_each_switches_together(site: Site) ->
     assert site.pages() == ["one"] * 6
     order = [name.split(".")[1] for name in (site.folder / "order").read_text().split()]
     assert order == ["us", "us", "eu", "eu", "ap", "ap"]
-    assert "wave 3 of 3 2 hosts" in done.out
+    assert "wave 3 of 3: 2 hosts" in done.out
 
 
 async def test_a_tolerated_failure_after_the_flip_leaves_that_host_behind(site: Site) -> None:

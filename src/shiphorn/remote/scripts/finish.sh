@@ -48,10 +48,5 @@ for name in $KEPT; do
     spare "$name" || discard "$RELEASES/$name"
 done
 empty_trash
-runs=$(ls -t "$HORN/runs")
-count=0
-for name in $runs; do
-    count=$((count + 1))
-    [ "$count" -le 20 ] || rm -rf "$HORN/runs/$name"
-done
+trim_runs
 tell_live

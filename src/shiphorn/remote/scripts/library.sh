@@ -214,6 +214,16 @@ die_of_writing() {
     die SH401 'not writable' "$(id -un) cannot write to $1." "Give it to the deploy user: chown $(id -un)"
 }
 
+# trim_runs: what commands of the last 20 deploys printed stays.
+trim_runs() {
+    trim_found=$(ls -t "$HORN/runs")
+    trim_count=0
+    for trim_name in $trim_found; do
+        trim_count=$((trim_count + 1))
+        [ "$trim_count" -le 20 ] || rm -rf "$HORN/runs/$trim_name"
+    done
+}
+
 # discard PATH: out of sight by one rename, then deleted.
 discard() {
     [ -e "$1" ] || [ -L "$1" ] || return 0
