@@ -183,7 +183,7 @@ async def test_a_status_shows_the_locks_in_force(site: Site) -> None:
     await as_bob(site, "lock", "--everything", "--reason", "an incident", "--until", "2h")
     shown = (await site.horn("status", "production")).out
     assert "everything is locked by bob since" in shown
-    assert "(in 2 h): an incident horn unlock --everything" in shown
+    assert "(in 2 h)\n  an incident\n  horn unlock --everything\n" in shown
     assert (await site.horn("status", "production", "--json")).json[0]["locks"][0]["owner"] == "bob"
 
 
