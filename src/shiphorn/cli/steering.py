@@ -83,4 +83,4 @@ def continue_(
 
 def _require_one(deploy_id: int | None, *, everything: bool) -> None:
     if (deploy_id is None) != everything:
-        raise Refused("SH533", "name one deploy, or --everything.", hint="What is under way: horn queue")
+        raise Refused("SH534", "name one deploy, or --everything.", hint="What is under way: horn queue")
