@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from shiphorn.deploy.resolve import shipped
 from shiphorn.service.intent import intended_release, standing_of
 from shiphorn.store.store import Store
 from tests.chaos.arena import Arena
@@ -52,7 +53,7 @@ def records(arena: Arena, store: Store, number: int) -> dict[str, Any]:
     """What is on record."""
     record, runs = store.deploys.get(number), store.hosts.of_deploy(number)
     assert record is not None
-    history = store.deploys.history("sample", "production")
+    good = shipped(store, "sample", "production")
     seen = store.hosts.observed("sample", "production")
     return {
         "state": str(record.state),
@@ -82,9 +83,7 @@ def records(arena: Arena, store: Store, number: int) -> dict[str, Any]:
             for name, one in sorted(seen.items())
         },
         "standing": {
-            name: str(
-                standing_of(_current(arena, name), intended_release(history, _host(store, name)), history)
-            )
+            name: str(standing_of(_current(arena, name), intended_release(good, _host(store, name)), good))
             for name in arena.names
         },
         "ends": [

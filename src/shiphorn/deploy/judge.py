@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shiphorn.deploy.deployment import Deployment, Target
-from shiphorn.deploy.problems import by_cause, summary
+from shiphorn.deploy.problems import causes, summary
 from shiphorn.errors import DeployFailed
 from shiphorn.model.deploy import HostState, Phase
 from shiphorn.model.settings import Moment
@@ -50,7 +50,7 @@ def _failure(code: str, told: str, targets: Sequence[Target]) -> DeployFailed:
         code,
         f"{told}: {summary(runs)}.",
         hint=next((run.problem.hint for run in runs if run.problem and run.problem.hint), ""),
-        facts={"causes": {cause: [run.host.name for run in some] for cause, some in by_cause(runs).items()}},
+        facts=causes(runs),
     )
 
 

@@ -36,6 +36,11 @@ def by_cause(runs: Iterable[HostRun]) -> dict[str, list[HostRun]]:
     return dict(sorted(causes.items(), key=lambda cause: -len(cause[1])))
 
 
+def causes(runs: Iterable[HostRun]) -> dict[str, dict[str, list[str]]]:
+    """The facts of an error about many hosts: cause -> their names."""
+    return {"causes": {cause: [run.host.name for run in same] for cause, same in by_cause(runs).items()}}
+
+
 def summary(runs: Iterable[HostRun]) -> str:
     """`212 hosts: disk full; web3.eu: login refused`, in one line."""
     return "; ".join(

@@ -58,9 +58,9 @@ def named(store: Store, app: str, environment: str, ref: str) -> str:
     """What `:live` and `:previous` mean in an environment; any other ref as it is. Raises Refused SH511."""
     if ref not in (LIVE, PREVIOUS):
         return ref
-    shipped = _shipped(store, app, environment)
+    found = shipped(store, app, environment)
     live = live_sha(store, app, environment)
-    before = next((deploy.sha for deploy in shipped if deploy.sha != live), "")
+    before = next((deploy.sha for deploy in found if deploy.sha != live), "")
     sha = live if ref == LIVE else before
     if not sha:
         raise Refused(
@@ -80,9 +80,9 @@ def next_release(store: Store, order: Order) -> str:
 
 def live_sha(store: Store, app: str, environment: str) -> str:
     """The commit that an environment runs, as far as is known: by its last deploy, else as seen."""
-    shipped = _shipped(store, app, environment)
-    if shipped:
-        return shipped[0].sha
+    found = shipped(store, app, environment)
+    if found:
+        return found[0].sha
     seen = [one.sha for one in store.hosts.observed(app, environment).values() if one.sha]
     return max(seen, key=seen.count, default="")
 
@@ -126,7 +126,7 @@ async def intended_release(deployment: Deployment) -> str:
 def _require_intended(deployment: Deployment) -> None:
     record = deployment.record
     order = record.order
-    for one in _shipped(deployment.world.store, order.app, order.environment):
+    for one in shipped(deployment.world.store, order.app, order.environment):
         if one.release == order.ref:
             return
         lately = (one.finished_at or 0.0) >= record.started_at
@@ -138,7 +138,7 @@ def _require_intended(deployment: Deployment) -> None:
             )
 
 
-def _shipped(store: Store, app: str, environment: str) -> list[Deploy]:
+def shipped(store: Store, app: str, environment: str) -> list[Deploy]:
     """The deploys that went well, the last one first: they get their tokens in the order of their turns."""
     history = store.deploys.history(app, environment, limit=1000)
     good = [deploy for deploy in history if deploy.state == DeployState.SUCCEEDED]

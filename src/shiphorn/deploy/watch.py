@@ -12,7 +12,7 @@ from dataclasses import replace
 from shiphorn.deploy import looks
 from shiphorn.deploy.deployment import Deployment, Target
 from shiphorn.deploy.judge import gone_wrong, tolerated
-from shiphorn.deploy.problems import by_cause, summary
+from shiphorn.deploy.problems import causes, summary
 from shiphorn.deploy.watcher import Watched, Watcher
 from shiphorn.errors import DeployFailed
 from shiphorn.model.deploy import HostRun, HostState, Phase, Problem
@@ -150,7 +150,7 @@ def _unhealthy(deployment: Deployment) -> DeployFailed:
         "SH610",
         f"{told}: {summary(runs)}.",
         hint="max_failures says how many may.",
-        facts=_causes(runs),
+        facts=causes(runs),
     )
 
 
@@ -160,7 +160,7 @@ def _inconclusive(targets: Sequence[Target], unclear: Sequence[Watched]) -> Depl
         "SH611",
         f"{len(runs)} of {len(targets)} hosts are neither healthy nor unhealthy: {summary(runs)}.",
         hint="Look at them, and decide.",
-        facts=_causes(runs),
+        facts=causes(runs),
     )
 
 
@@ -172,10 +172,6 @@ def _runs(watched: Iterable[Watched]) -> list[HostRun]:
             problem = _problem(one, one.last)
             found.setdefault(one.target.host.name, replace(one.target.run, problem=problem))
     return list(found.values())
-
-
-def _causes(runs: Sequence[HostRun]) -> dict[str, dict[str, list[str]]]:
-    return {"causes": {cause: [run.host.name for run in same] for cause, same in by_cause(runs).items()}}
 
 
 def _note(deployment: Deployment, watched: Sequence[Watched]) -> str:

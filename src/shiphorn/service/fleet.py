@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shiphorn.config.load import Config
-from shiphorn.deploy import discover
+from shiphorn.deploy import discover, resolve
+from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
-from shiphorn.errors import HostError, ShiphornError
+from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import CommandOutput, Deploy, Kind, Observed, Order, Problem
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.redact import Redactor
@@ -98,14 +99,14 @@ async def status(world: World, config: Config, environment: str, selection: Sele
     found = await each(asked, lambda member: _look(world, member), at_once=limit)
     world.store.hosts.observe(config.app, environment, [one for one in found if isinstance(one, Observed)])
     holder = world.store.deploys.holder(config.app, environment)
-    history = world.store.deploys.history(config.app, environment, limit=1000)
+    shipped = resolve.shipped(world.store, config.app, environment)
     return EnvironmentStatus(
         environment,
         [
-            _host_status(member.host, one, before.get(member.host.name), history)
+            _host_status(member.host, one, before.get(member.host.name), shipped)
             for member, one in zip(asked, found, strict=True)
         ],
-        history[0] if history else None,
+        world.store.deploys.latest(config.app, environment),
         world.store.deploys.get(holder) if holder is not None else None,
         world.store.locks.in_force(time.time(), Scope(config.app, environment)),
     )
@@ -192,17 +193,16 @@ async def execute(
 async def _look(world: World, member: Member) -> Observed:
     shell = await world.fleet.shell(member)
     reply = await shell.run(scripts.inspect(member.settings.deploy_to), timeout_seconds=LOOK_TIMEOUT_SECONDS)
-    for problem in problems_of(reply)[:1]:
-        raise HostError(problem.code, problem.message, hint=problem.hint, facts={"group": problem.group})
+    Deployment.require_success(reply)
     seen = parse_inspect(reply)
     return Observed(member.host.name, seen.live_release, seen.live_revision, seen.releases, time.time())
 
 
 def _host_status(
-    host: Host, found: Observed | ShiphornError, before: Observed | None, history: Sequence[Deploy]
+    host: Host, found: Observed | ShiphornError, before: Observed | None, shipped: Sequence[Deploy]
 ) -> HostStatus:
     seen = found if isinstance(found, Observed) else None
     problem = problem_of(found, host) if isinstance(found, ShiphornError) else None
-    release = intended_release(history, host)
-    standing = standing_of(seen.release if seen else None, release, history)
+    release = intended_release(shipped, host)
+    standing = standing_of(seen.release if seen else None, release, shipped)
     return HostStatus(host, seen, problem, before, release, standing)
