@@ -6,6 +6,9 @@ ShiphornError
 ├── ConnectError       SH3xx  a host cannot be reached or does not prove who it is
 ├── HostError          SH4xx  a host was reached and something on it is not as it must be
 ├── Refused            SH5xx  shiphorn says no: a lock, a gate, a fence, a bad request
+│   ├── NotFound              what was asked for is not there
+│   ├── Forbidden             this person may not do that
+│   └── Unknown               nobody knows who asks: sign in
 ├── DeployFailed       SH6xx  a deploy ended without success; hosts and reasons are attached
 ├── MissingProgram     SH7xx  a program that shiphorn needs here is not installed
 └── DatabaseError      SH8xx  the database with shiphorn's own state cannot be used
@@ -89,6 +92,18 @@ class Refused(ShiphornError):
     """shiphorn will not do what was asked; nothing was changed."""
 
     exit_status = 5
+
+
+class NotFound(Refused):
+    """What was asked for is not there."""
+
+
+class Forbidden(Refused):
+    """Whoever asks may not do that; somebody else may."""
+
+
+class Unknown(Refused):
+    """Nobody knows who asks."""
 
 
 class DeployFailed(ShiphornError):

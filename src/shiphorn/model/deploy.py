@@ -134,7 +134,9 @@ class Deploy:
     that is lower than it has seen. `executor` is the process that works on it. `wave` is the wave
     under way, from 1; `flip_at` the instant that its hosts agreed on (None until the first flip),
     `skew_ms` the furthest that hosts of one wave switched apart. `accepted` is how many hosts went
-    wrong after their flip when a person said to go on all the same.
+    wrong after their flip when a person said to go on all the same. `turn` is its place in the queue
+    when somebody moved it there, among the numbers of the others. `doing` is the last event of
+    those that are told and not kept, as JSON.
     """
 
     id: int
@@ -157,6 +159,8 @@ class Deploy:
     accepted: int = 0
     wish: Wish = Wish.NOTHING
     wish_by: str = ""
+    turn: float | None = None
+    doing: str = ""
     pause_reason: str = ""
     paused_at: float | None = None
     finished_at: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Table
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint
 
 from shiphorn.store.columns import Milliseconds, String, Text
 
@@ -37,6 +37,8 @@ deploys = Table(
     Column("accepted", Integer, nullable=False),
     Column("wish", String, nullable=False),
     Column("wish_by", String, nullable=False),
+    Column("turn", Float),
+    Column("doing", Text, nullable=False),
     Column("pause_reason", Text, nullable=False),
     Column("paused_at", Float),
     Column("started_at", Float, nullable=False),
@@ -45,9 +47,11 @@ deploys = Table(
     Column("message", Text, nullable=False),
     Column("hint", Text, nullable=False),
     Index("deploys_of_environment", "app", "environment", "id"),
+    Index("deploys_by_state", "state", "id"),
     sqlite_autoincrement=True,
 )
-"""One row a deploy or rollback. `phase` is the last one begun; `flip_at` the instant agreed on."""
+"""One row a deploy or rollback. `phase` is the last one begun; `flip_at` the instant agreed on; `doing` the
+last event (JSON) of those that are told and not kept."""
 
 deploy_locks = Table(
     "deploy_locks",
@@ -76,6 +80,7 @@ host_runs = Table(
     Column("previous_sha", String, nullable=False),
     Column("flipped_at", Float),
     Column("wave", Integer, nullable=False),
+    Index("host_runs_of_host", "host", "deploy_id"),
 )
 """What a deploy did to each of its hosts. `target` is the host as the inventory named it then."""
 
@@ -190,3 +195,167 @@ bad_marks = Table(
     Index("bad_marks_of_commit", "app", "sha"),
 )
 """Commits that are known to be bad: they are not deployed again unless somebody insists."""
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("email", String, nullable=False),
+    Column("password", String, nullable=False),
+    Column("muted", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("disabled_at", Float),
+    sqlite_autoincrement=True,
+)
+"""Who may sign in. `password` is argon2's hash, "" for who signs in by other means; `muted` silences the
+horn."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+)
+"""How identity providers know a person."""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("role", String, nullable=False),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    UniqueConstraint("person_id", "app", "environment", name="one_role_a_scope"),
+)
+"""What a person may do, and where. An `app` or `environment` of "" means all."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("address", String, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("sessions_of_person", "person_id"),
+)
+"""Browsers that are signed in, by the sha256 of what their cookie holds."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+)
+"""Links that sign a person in once, by the sha256 of their secret: invitations, forgotten passwords."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    Index("tokens_of_person", "person_id"),
+)
+"""Tokens for the API, by the sha256 of their secret. Each may do what its person may, within its scope."""
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("sign_in_failures_at", "at"),
+)
+"""Attempts to sign in that failed, for as long as they count against further ones."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("via", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("act", String, nullable=False),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Index("audit_at", "at"),
+)
+"""Every act of people: `digest` is over the row and the digest of the row before."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+)
+"""One row: how many acts there are, and the last digest. So a removed end shows, too."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("disabled_at", Float),
+)
+"""Who is told of events: of these `kinds`, or of all, from after event `after` on. `secret` is encrypted."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook_id", ForeignKey("webhooks.id"), nullable=False),
+    Column("event_id", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Float),
+    Column("status", Integer),
+    Column("answer", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("delivered_at", Float),
+    UniqueConstraint("webhook_id", "event_id", name="one_delivery_an_event"),
+    Index("deliveries_due", "next_at"),
+)
+"""What webhooks were sent. `next_at` is when it is tried (again), None when it is over."""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("actor", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("deploy_id", ForeignKey("deploys.id"), nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""Orders that came with an idempotency key, and the deploy that the first of them made."""
