@@ -55,3 +55,13 @@ def test_a_lock_is_in_force_until_it_ends_or_is_released() -> None:
     assert Lock(1, "", "", "why", "ada", 1.0, until=10.0).in_force(9.9)
     assert not Lock(1, "", "", "why", "ada", 1.0, until=10.0).in_force(10.0)
     assert not Lock(1, "", "", "why", "ada", 1.0, released_at=2.0).in_force(3.0)
+
+
+def test_scopes_meet_where_something_lies_within_both() -> None:
+    everything, app, environment = Scope(), Scope("shop"), Scope("", "production")
+    here, there = Scope("shop", "production"), Scope("shop", "staging")
+    assert all(one.meets(here) and here.meets(one) for one in (everything, app, environment, here))
+    assert app.meets(environment)
+    assert not here.meets(there)
+    assert not environment.meets(there)
+    assert not app.meets(Scope("blog"))

@@ -18,6 +18,12 @@ class Scope:
         """Whether the other scope lies within this one, or is the same."""
         return self.app in ("", other.app) and self.environment in ("", other.environment)
 
+    def meets(self, other: Scope) -> bool:
+        """Whether there is something that lies within both."""
+        return (self.app == other.app or "" in (self.app, other.app)) and (
+            self.environment == other.environment or "" in (self.environment, other.environment)
+        )
+
     @property
     def words(self) -> str:
         """How it is arrived at on the command line: `production`, `--app`, `--everything`."""

@@ -101,7 +101,10 @@ class Caller:
 
     def sees(self, scope: Scope) -> bool:
         """Whether they may look at something: some role covers it, or a part of it."""
-        return self.may(Role.VIEWER, scope) or any(scope.covers(grant.scope) for grant in self.grants)
+        within = [scope] if self.limit is None else [scope, self.limit.scope]
+        return all(one.meets(other) for one in within for other in within) and any(
+            all(grant.scope.meets(one) for one in within) for grant in self.grants
+        )
 
 
 def local(name: str) -> Caller:
