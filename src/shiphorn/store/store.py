@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from shiphorn.store.audit import Audit
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
+from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
+from shiphorn.store.sessions import Sessions
+from shiphorn.store.tokens import Tokens
 
 
 class Store:
@@ -31,6 +35,10 @@ class Store:
         self.records = Records(database)
         self.locks = Locks(database)
         self.marks = Marks(database)
+        self.people = People(database)
+        self.sessions = Sessions(database)
+        self.tokens = Tokens(database)
+        self.audit = Audit(database)
 
     @property
     def place(self) -> str:
