@@ -3,8 +3,9 @@
 pytest_plugins = [
     "tests.chaos.table",
     "tests.faults.table",
+    "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",
+    "tests.running_service",
     "tests.sshd",
-    "tests.web",
 ]

@@ -135,6 +135,9 @@ class Source(Protocol):
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
 
+    async def read(self, sha: str, path: str) -> str | None:
+        """The text of a file in a commit; None when it has none there."""
+
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of the commit, submodules and LFS files included, to an empty directory."""
 

@@ -164,7 +164,8 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
     shiphorn takes to import, which a thread does meanwhile.
     """
     places = home()
-    fleet = Fleet(SshTransport())
+    transport = SshTransport()
+    fleet = Fleet(transport)
     fleet.warm(ahead)
     # An import holds the interpreter for as long as it is let; the handshakes must get a word in.
     sys.setswitchinterval(0.0005)
@@ -201,11 +202,15 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
         finally:
             await checkers.close()
             await fleet.close()
+            await transport.close()
 
 
 @asynccontextmanager
-async def open_shipping(world: World) -> AsyncIterator[Shipping]:
-    """The engine as well, launched on the running loop: what it takes to change hosts."""
+async def open_shipping(world: World, *, apart: bool = False) -> AsyncIterator[Shipping]:
+    """The engine as well, launched on the running loop: what it takes to change hosts.
+
+    Where many deploys run side by side, each has its connections `apart`.
+    """
     # DBOS takes 0.3 s to import, which only a deploy has to pay.
     from shiphorn.engine import durable  # noqa: PLC0415
     from shiphorn.service.shipping import Shipping  # noqa: PLC0415
@@ -215,7 +220,7 @@ async def open_shipping(world: World) -> AsyncIterator[Shipping]:
     with explaining(database):
         engine = durable.Engine(database, _executor(database), leave_at_once)
     try:
-        shipping = Shipping(world, engine)
+        shipping = Shipping(world, engine, apart=apart)
         with explaining(database):
             engine.launch()
         yield shipping

@@ -14,7 +14,7 @@ import pytest
 from shiphorn.adapters.check_http import HttpChecker
 from shiphorn.adapters.check_tcp import TcpChecker
 from shiphorn.model.health import Check, Kind, Tried, Verdict
-from tests.web import Web
+from tests.little_web import Web
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from shiphorn.errors import DeployFailed
 from shiphorn.model.deploy import HostState
 from shiphorn.wiring import open_world
 from tests.deploy.conftest import Site
-from tests.web import Web
+from tests.little_web import Web
 
 QUICK = {"interval": "100ms", "successes": 2, "failures": 1}
 

@@ -16,8 +16,8 @@ import pytest
 
 from shiphorn.model.health import Check, Kind, Tried, Verdict
 from shiphorn.remote import checks
+from tests.little_web import Web
 from tests.remote.host import SHELLS, ScriptHost, plan_for
-from tests.web import Web
 
 SYSTEM = "/usr/bin:/bin"
 NEEDED = (

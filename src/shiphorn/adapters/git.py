@@ -98,6 +98,11 @@ class GitSource:
         """Commits of `new` that `old` lacks, newest first."""
         return await self._commits(f"-{limit}", new, *([f"^{old}"] if old else []))
 
+    async def read(self, sha: str, path: str) -> str | None:
+        """The text of a file in a commit, its path from the top of the repository."""
+        got = await self._git("cat-file", "blob", f"{sha}:{path}")
+        return got.stdout.decode(errors="replace") if got.status == 0 else None
+
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of a commit. Raises SourceError SH206, SH207, SH208."""
         mirror_of = partial(_mirror_holding, self._mirror.parent)

@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 import shiphorn
-from shiphorn.cli import configuring, locking, looking, queueing, running, shipping, steering, trying
+from shiphorn.cli import (
+    configuring,
+    locking,
+    looking,
+    queueing,
+    running,
+    serving,
+    shipping,
+    steering,
+    trying,
+)
 from shiphorn.cli.help import Command, Group
 from shiphorn.cli.terminal import failing_well
 
@@ -57,6 +67,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
+    "Serve": (serving.serve, serving.worker),
     "Set up": (configuring.init, looking.doctor),
     "Try": (trying.demo, trying.sound),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.config.positions import Key, Positions
-from shiphorn.config.schema import OVERRIDABLE, CheckEntry, Overrides
+from shiphorn.config.schema import OVERRIDABLE, CheckEntry, CommandEntry, Commands, Overrides
 from shiphorn.config.values import PLACEHOLDER
 from shiphorn.model.health import Check, Kind
 from shiphorn.model.settings import Command, HostSettings, Login, Moment
@@ -73,8 +73,10 @@ class Layers:
         )
 
 
-def host_settings(layers: Layers, app: str, environment: str, host: Host, directory: Path) -> HostSettings:
-    """The merged layers as settings, placeholders filled, paths made absolute."""
+def host_settings(
+    layers: Layers, hooks: Commands, app: str, environment: str, host: Host, directory: Path
+) -> HostSettings:
+    """The merged layers as settings, `hooks` ahead, placeholders filled, paths made absolute."""
     entry = Overrides.model_validate(layers.merged())
     facts = facts_of(app, environment, host)
     ssh = entry.ssh
@@ -93,10 +95,7 @@ def host_settings(layers: Layers, app: str, environment: str, host: Host, direct
             ssh.connect_timeout,
         ),
         commands={
-            moment: tuple(
-                Command(one.run, tuple(one.roles), one.once, one.repeatable, one.timeout, one.user)
-                for one in getattr(entry.commands, moment)
-            )
+            moment: tuple(map(command_of, [*getattr(hooks, moment), *getattr(entry.commands, moment)]))
             for moment in (Moment.STAGE, Moment.RESTART, Moment.FINISH)
         },
         env={
@@ -105,6 +104,11 @@ def host_settings(layers: Layers, app: str, environment: str, host: Host, direct
         env_file=entry.env_file,
         watch=tuple(_check(number, one) for number, one in enumerate(entry.watch)),
     )
+
+
+def command_of(entry: CommandEntry) -> Command:
+    """A command as it stands in the file."""
+    return Command(entry.run, tuple(entry.roles), entry.once, entry.repeatable, entry.timeout, entry.user)
 
 
 def checks_of(settings: HostSettings, app: str, environment: str, host: Host) -> tuple[Check, ...]:

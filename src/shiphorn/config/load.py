@@ -13,6 +13,7 @@ from shiphorn.config.layers import (
     Explained,
     Layers,
     checks_of,
+    command_of,
     explained,
     facts_of,
     host_settings,
@@ -100,7 +101,7 @@ class Config:
             tuple(self._region(name, region, one) for region, one in regions.items()),
             _limits(entry),
             entry.sound if entry.sound is not None else name == "production",
-            tuple(map(_command, self._build(entry))),
+            tuple(map(command_of, [*self._model.hooks.build, *self._build(entry)])),
         )
 
     def settings(self, environment: str, host: Host) -> HostSettings:
@@ -108,7 +109,8 @@ class Config:
         layers = self._layers(environment, host, None)
         key = layers.cache_key(environment, host)
         if key not in self._cache:
-            self._cache[key] = host_settings(layers, self.app, environment, host, self.path.parent)
+            hooks, directory = self._model.hooks, self.path.parent
+            self._cache[key] = host_settings(layers, hooks, self.app, environment, host, directory)
         return self._cache[key]
 
     def checks(self, environment: str, host: Host) -> tuple[Check, ...]:
@@ -230,6 +232,11 @@ def load(path: Path) -> Config:
 def load_text(text: str, path: Path) -> Config:
     """Load a text as if it stood at `path`. Raises as `load`."""
     data, positions = read(text, path)
+    return load_data(data, positions, text, path)
+
+
+def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
+    """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
     found = whole.problems(data)
     try:
@@ -268,10 +275,6 @@ def _limits(entry: EnvironmentEntry) -> Limits:
         concurrency=entry.concurrency,
         phase_timeout_seconds=entry.phase_timeout,
     )
-
-
-def _command(entry: CommandEntry) -> Command:
-    return Command(entry.run, tuple(entry.roles), entry.once, entry.repeatable, entry.timeout, entry.user)
 
 
 def _repository(repo: str, directory: Path) -> str:

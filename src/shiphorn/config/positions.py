@@ -36,26 +36,27 @@ DEPTH_AT_MOST = 30
 
 
 class Positions:
-    """The lines of values in a file, counted from 1, and how numbers were written."""
+    """The files and lines of values, counted from 1, and how numbers were written."""
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        self._lines: dict[Key, int] = {(): 1}
+        self._places: dict[Key, tuple[str, int]] = {(): (path.name, 1)}
         self._written: dict[Key, str] = {}
 
     def put(self, key: Key, line: int) -> None:
         """Record a line."""
-        self._lines[key] = line
+        self._places[key] = (self._name, line)
 
-    def line(self, key: Key) -> int:
-        """The line of a value, or of what is nearest above it."""
-        while key not in self._lines:
+    def place(self, key: Key) -> tuple[str, int]:
+        """The file and the line of a value, or of what is nearest above it."""
+        while key not in self._places:
             key = key[:-1]
-        return self._lines[key]
+        return self._places[key]
 
     def where(self, key: Key) -> str:
         """`deploy.yml:12`."""
-        return f"{self._name}:{self.line(key)}"
+        name, line = self.place(key)
+        return f"{name}:{line}"
 
     def put_written(self, key: Key, text: str) -> None:
         """Record how a number was written."""
@@ -64,6 +65,20 @@ class Positions:
     def written(self, key: Key) -> str | None:
         """How a number was written: `1.10` where the value is 1.1; None for what is no number."""
         return self._written.get(key)
+
+    def shift(self, key: Key, by: int) -> None:
+        """Move the items of a list by so many: others were put in front of them."""
+        self._places = {_shifted(one, key, by): place for one, place in self._places.items()}
+
+    def over(self, below: Positions) -> None:
+        """Add the places of a file that this one lies over: where both have a value, it is this one's."""
+        self._places = below._places | self._places
+        self._written = below._written | self._written
+
+
+def _shifted(one: Key, key: Key, by: int) -> Key:
+    index = one[len(key)] if one[: len(key)] == key and len(one) > len(key) else ""
+    return (*key, index + by, *one[len(key) + 1 :]) if isinstance(index, int) else one
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

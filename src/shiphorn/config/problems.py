@@ -42,7 +42,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def problems_error(found: Sequence[tuple[Key, str]], positions: Positions, path: Path) -> ConfigError:
     """(key, what is wrong) pairs as one ConfigError SH101, by line."""
-    ordered = sorted(found, key=lambda one: positions.line(one[0]))
+    ordered = sorted(found, key=lambda one: positions.place(one[0]))
     lines = tuple(f"{positions.where(key)} {_shown(key)}{text}" for key, text in ordered)
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     return ConfigError("SH101", f"{path} has {count}.", problems=lines)

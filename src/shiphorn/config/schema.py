@@ -291,6 +291,9 @@ class App(Overrides):
     repo: Repository = Field(description="Path or git URL.")
     repo_tree: InnerPath = Field("", description="Subdirectory that is deployed.")
     branch: Text = Field("main", description="What is deployed when nothing else is named.")
+    hooks: Commands = Field(
+        Commands(), description="Commands that run ahead of those of every layer, whichever those are."
+    )
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")

@@ -29,10 +29,16 @@ LocalWork = Callable[[Deployment], Coroutine[Any, Any, str]]
 
 
 class Conductor:
-    """Runs phases of deploys, each known by its run id. `host_work` is by the name on record."""
+    """Runs phases of deploys, each known by its run id. `host_work` is by the name on record.
 
-    def __init__(self, world: World, engine: Engine, host_work: Mapping[str, HostWork]) -> None:
+    Where many deploys share a process, each has its connections `apart`, and closes them.
+    """
+
+    def __init__(
+        self, world: World, engine: Engine, host_work: Mapping[str, HostWork], *, apart: bool = False
+    ) -> None:
         self._world = world
+        self._apart = apart
         self._engine = engine
         self._host_work = host_work
         self._open: dict[str, Deployment] = {}
@@ -44,7 +50,8 @@ class Conductor:
             record = self._world.store.deploys.by_run(run)
             if record is None:
                 raise Refused("SH512", f"no deploy has the run id {run}.")
-            self._open[run] = open_deployment(self._world, record)
+            world = self._world.apart() if self._apart else self._world
+            self._open[run] = open_deployment(world, record)
         return self._open[run]
 
     async def step(self, run: str, phase: Phase, work: LocalWork, *, stoppable: bool = True) -> None:
@@ -177,7 +184,9 @@ class Conductor:
             return work(self.deployment(run), error)
 
         state = await self._engine.step("close", recorded)
-        self._open.pop(run, None)
+        closed = self._open.pop(run, None)
+        if closed is not None and self._apart:
+            await closed.world.fleet.close()
         return state
 
     async def _region(self, run: str, work: str, region: str) -> None:

@@ -39,6 +39,10 @@ class Fleet:
         self._connecting: dict[str, asyncio.Task[Shell]] = {}
         self._gate = asyncio.Semaphore(CONNECTS_AT_ONCE)
 
+    def apart(self) -> Fleet:
+        """Another one with connections of its own, for work that others have no part in."""
+        return Fleet(self._transport)
+
     def warm(self, targets: Iterable[Reachable]) -> None:
         """Begin to connect, so that the shells are there when they are needed."""
         for target in targets:
@@ -71,7 +75,6 @@ class Fleet:
     async def close(self) -> None:
         """Close every connection."""
         await self._end(list(self._connecting))
-        await self._transport.close()
 
     async def _end(self, names: Iterable[str]) -> None:
         tasks = [task for name in names if (task := self._connecting.pop(name, None))]

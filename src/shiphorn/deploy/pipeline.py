@@ -25,16 +25,19 @@ from shiphorn.deploy.world import World
 from shiphorn.engine.crashpoints import reach
 from shiphorn.engine.durable import Engine, Handle
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import Deploy, Kind, Phase
+from shiphorn.model.deploy import NOBODY_YET, Deploy, Kind, Phase
 
 
 class Pipeline:
-    """Runs deploys and rollbacks on an engine. One per process; made before the engine is launched."""
+    """Runs deploys and rollbacks on an engine. One per process; made before the engine is launched.
 
-    def __init__(self, world: World, engine: Engine) -> None:
+    Deploys that share a process with others keep their connections `apart`.
+    """
+
+    def __init__(self, world: World, engine: Engine, *, apart: bool = False) -> None:
         self._world = world
         self._engine = engine
-        self._conduct = Conductor(world, engine, HOST_WORK)
+        self._conduct = Conductor(world, engine, HOST_WORK, apart=apart)
         engine.workflow(Kind.DEPLOY, self.deploy)
         engine.workflow(Kind.ROLLBACK, self.rollback)
         engine.workflow(Kind.CONVERGE, self.converge)
@@ -119,8 +122,8 @@ class Pipeline:
         return await lock.take(deployment, self._lives)
 
     def _lives(self, executor: str) -> bool:
-        """Whether an executor still runs. If not it is claimed: should it only have been out of reach,
-        it does not go on once its deploy is abandoned.
+        """Whether an executor still runs, or is still to come. If not it is claimed: should it only have
+        been out of reach, it does not go on once its deploy is abandoned.
         """
         this = self._engine.executor
-        return executor == this.id or not this.claim(executor)
+        return executor in (NOBODY_YET, this.id) or not this.claim(executor)

@@ -22,6 +22,7 @@ def before(store: Store, mine: Deploy, lives: Callable[[str], bool]) -> tuple[De
     flip is not ours to guess about. Raises Refused SH502 for it.
     """
     order = mine.order
+    mine = store.deploys.get(mine.id) or mine
     number, note = store.deploys.holder(order.app, order.environment), ""
     if number == mine.id:
         return None, ""
@@ -32,7 +33,7 @@ def before(store: Store, mine: Deploy, lives: Callable[[str], bool]) -> tuple[De
     last: Deploy | None = None
     for other in store.deploys.active(order.app, order.environment):
         holds = other.id == number
-        if not holds and other.id >= mine.id:
+        if not holds and other.place >= mine.place:
             continue
         if not lives(other.executor):
             if _abandon(store, other, mine, holds=holds) and holds:

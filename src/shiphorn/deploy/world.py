@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shiphorn.config.load import Config, RegionSource
@@ -29,3 +29,7 @@ class World:
     tell: EventSink
     gates: Sequence[Gate] = ()
     """Gates that stand beside the built-in ones (`deploy.gates`)."""
+
+    def apart(self) -> World:
+        """The same, with connections of its own to hosts; whoever asks for it closes its `fleet`."""
+        return replace(self, fleet=self.fleet.apart())

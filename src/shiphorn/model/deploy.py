@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from shiphorn.model.target import Host, Selection
 
+NOBODY_YET = ""
+"""The executor of a deploy that no worker has taken yet."""
+
 
 class Kind(StrEnum):
     """What a run does to its hosts."""
@@ -167,6 +170,11 @@ class Deploy:
     code: str = ""
     message: str = ""
     hint: str = ""
+
+    @property
+    def place(self) -> tuple[float, int]:
+        """Its place in the queue: that of its number, unless somebody moved it."""
+        return (self.id if self.turn is None else self.turn, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shiphorn.config.load import Config
 from shiphorn.deploy import gates, resolve
 from shiphorn.deploy.world import World
-from shiphorn.model.deploy import Deploy, DeployState, Order
+from shiphorn.model.deploy import NOBODY_YET, Deploy, DeployState, Order
 from shiphorn.model.gates import Answer, Question, Verdict
 from shiphorn.model.release import Commit
 from shiphorn.store.store import Store
@@ -17,8 +17,8 @@ from shiphorn.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A deploy that is not over. `alive` is whether its process still runs, `holds` whether it has
-    the environment: then the others wait for it.
+    """A deploy that is not over. `alive` is whether its process still runs or is to come, `holds` whether
+    it has the environment: then the others wait for it.
     """
 
     deploy: Deploy
@@ -56,7 +56,7 @@ def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str
     found = [
         UnderWay(
             one,
-            lives(one.executor),
+            one.executor == NOBODY_YET or lives(one.executor),
             store.deploys.holder(app, one.order.environment) == one.id,
         )
         for one in store.deploys.active(app, environment)

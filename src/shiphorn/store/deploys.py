@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
+from shiphorn.model.deploy import NOBODY_YET, Deploy, DeployState, Kind, Order, Wish
 from shiphorn.model.events import Event
 from shiphorn.model.target import Selection
 from shiphorn.store.patience import insisting, patient
 from shiphorn.store.records import row_of
-from shiphorn.store.tables import deploy_locks, deploys, events
+from shiphorn.store.tables import deploy_locks, deploys, events, requests
 
 _ORDER_COLUMNS = ("app", "environment", "kind", "ref", "actor", "reason", "forced")
 _ACTIVE = tuple(state for state in DeployState if state.active)
@@ -28,8 +28,19 @@ class Deploys:
     def __init__(self, database: Engine) -> None:
         self._database = database
 
-    def open(self, order: Order, config: tuple[str, str], executor: str, now: float) -> Deploy:
-        """Record a new deploy. `config` is the path and the text of the config it goes by."""
+    def open(
+        self,
+        order: Order,
+        config: tuple[str, str],
+        executor: str,
+        now: float,
+        request: tuple[str, str] | None = None,
+    ) -> Deploy:
+        """Record a new deploy. `config` is the path and the text of the config it goes by.
+
+        With a `request` (its key and the digest of its order) that the actor has made before, it
+        is the deploy that was recorded then.
+        """
         values: dict[str, Any] = {column.name: "" for column in deploys.columns if not column.nullable}
         values |= {name: getattr(order, name) for name in _ORDER_COLUMNS}
         values |= {
@@ -45,9 +56,26 @@ class Deploys:
             "accepted": 0,
         }
         del values["id"]
-        found = self.get(self._insert(values, secrets.token_hex(8)))
+        try:
+            number = self._insert(values, secrets.token_hex(8), request)
+        except IntegrityError:
+            # The same request came twice at once, and the other one was first.
+            made = self.by_request(order.actor, request[0]) if request else None
+            if made is None:
+                raise
+            number = made[0]
+        found = self.get(number)
         assert found is not None  # noqa: S101 - it was inserted above
         return found
+
+    def by_request(self, actor: str, key: str) -> tuple[int, str] | None:
+        """The deploy that a request of an actor made, and the digest of its order."""
+        query = select(requests.c.deploy_id, requests.c.digest).where(
+            requests.c.actor == actor, requests.c.key == key
+        )
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return (row.deploy_id, row.digest) if row is not None else None
 
     def get(self, deploy_id: int) -> Deploy | None:
         """The deploy with this number."""
@@ -75,6 +103,12 @@ class Deploys:
             if values.get("finished_at") is not None:
                 connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
 
+    def take(self, deploy_id: int, executor: str) -> bool:
+        """Take a deploy that nobody works on yet: False when another executor has done so."""
+        mine = (deploys.c.id == deploy_id) & deploys.c.executor.in_((NOBODY_YET, executor))
+        with self._database.begin() as connection:
+            return connection.execute(update(deploys).where(mine).values(executor=executor)).rowcount == 1
+
     def wish(self, deploy_id: int) -> tuple[Wish, str]:
         """What somebody wants of the deploy, and who."""
         query = select(deploys.c.wish, deploys.c.wish_by).where(deploys.c.id == deploy_id)
@@ -89,13 +123,14 @@ class Deploys:
             connection.execute(update(deploys).where(met).values(wish=Wish.NOTHING))
 
     def active(self, app: str = "", environment: str = "") -> list[Deploy]:
-        """The deploys that are not over, of an app or of all, by their numbers."""
+        """The deploys that are not over, of an app or of all, in the order of their turns."""
         wanted: list[ColumnElement[bool]] = [deploys.c.state.in_(_ACTIVE)]
         if app:
             wanted.append(deploys.c.app == app)
         if environment:
             wanted.append(deploys.c.environment == environment)
-        return self._select(*wanted, limit=1000)[::-1]
+        found = self._select(*wanted, limit=1000)
+        return sorted(found, key=lambda one: one.place)
 
     def lock(self, deploy: Deploy, now: float) -> int | None:
         """Take the environment, and run: the fencing token, or None when another deploy holds it.
@@ -167,7 +202,7 @@ class Deploys:
         return ended
 
     @insisting
-    def _insert(self, values: dict[str, Any], unique: str) -> int:
+    def _insert(self, values: dict[str, Any], unique: str, request: tuple[str, str] | None) -> int:
         """Insert a deploy once, however often it is tried: the number that it got."""
         mine = select(deploys.c.id).where(deploys.c.run.endswith(f"-{unique}"))
         with self._database.begin() as connection:
@@ -179,6 +214,10 @@ class Deploys:
                 deploy_id = key[0] if key else 0
                 run = f"{deploy_id}-{unique}"
                 connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(run=run))
+                if request is not None:
+                    made = {"actor": values["actor"], "key": request[0], "digest": request[1]}
+                    made |= {"deploy_id": deploy_id, "at": values["started_at"]}
+                    connection.execute(insert(requests).values(made))
         return deploy_id
 
     def _select(self, *wanted: ColumnElement[bool], limit: int = 1) -> list[Deploy]:

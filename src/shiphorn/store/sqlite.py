@@ -13,6 +13,9 @@ _KNOWS_SUBSEC = (3, 42, 0)
 """With Python 3.12 DBOS takes `unixepoch('subsec')` for known. Debian 12 has SQLite 3.40."""
 
 
+WAIT_SECONDS = 30
+
+
 def open_sqlite(path: Path) -> Engine:
     """An engine on a file that several processes may use at once.
 
@@ -22,18 +25,35 @@ def open_sqlite(path: Path) -> Engine:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = "IMMEDIATE"
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         if sqlite3.sqlite_version_info < _KNOWS_SUBSEC:
             connection.create_function("unixepoch", 1, _unixepoch)
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Have the file written by way of a WAL, which it keeps from then on.
+
+    SQLite does not wait when two connections do so to a new file at once: one is told that it is locked.
+    """
+    given_up_at = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > given_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _unixepoch(unit: str) -> float | None:

@@ -1,0 +1,180 @@
+"""The apps of a service: their files, read again when they change, and the last good one of each in force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shiphorn.config import service
+from shiphorn.config.load import Config, load_text
+from shiphorn.config.positions import Positions, read
+from shiphorn.config.service import ServiceConfig
+from shiphorn.deploy import resolve
+from shiphorn.deploy.world import World
+from shiphorn.errors import ConfigError, NotFound, ShiphornError, SourceError
+
+FROM_REPOSITORY = "config"
+"""The key of an app's file that names the deploy.yml in its repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that is wrong with a file, and what it does not harm: the last good one is in force."""
+
+    path: Path
+    message: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass
+class _App:
+    """An app as it was read last. `inner` is where its repository has the rest, "" for nowhere."""
+
+    path: Path
+    config: Config | None = None
+    inner: str = ""
+    head: dict[str, Any] = field(default_factory=dict)
+    seen: tuple[int, int] = (0, 0)
+    wrong: Wrong | None = None
+
+
+class Apps:
+    """The apps that shiphorn.yml names. `single` is a deploy.yml that is the only app, without one."""
+
+    def __init__(self, path: Path, single: Path | None = None) -> None:
+        self._path = path
+        self._single = single
+        self._seen: tuple[int, int] = (-1, -1)
+        self._wrong: Wrong | None = None
+        self._apps: dict[Path, _App] = {}
+        self.service = ServiceConfig(path.absolute(), service.ServiceFile(), {}, Positions(path))
+        self.refresh()
+
+    @property
+    def directory(self) -> Path:
+        """The folder of shiphorn.yml."""
+        return self.service.directory
+
+    def names(self) -> list[str]:
+        """The names of all apps that have a good config, sorted."""
+        return sorted(one.config.app for one in self._apps.values() if one.config is not None)
+
+    def config(self, app: str) -> Config:
+        """The config of an app; one that its repository holds as it was read last. Raises NotFound SH580."""
+        for one in self._apps.values():
+            if one.config is not None and one.config.app == app:
+                return one.config
+        raise NotFound(
+            "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
+        )
+
+    def wrong(self) -> list[Wrong]:
+        """What is wrong with files now."""
+        found = [self._wrong, *(one.wrong for one in self._apps.values())]
+        return [one for one in found if one is not None]
+
+    def refresh(self) -> None:
+        """Read again what has changed on disk."""
+        anew = self._refresh_service()
+        files = [self._single] if self._single else self.service.app_files()
+        for gone in self._apps.keys() - set(files):
+            del self._apps[gone]
+        for path in files:
+            app = self._apps.setdefault(path, _App(path))
+            stamp = _stamp(path)
+            if anew or stamp != app.seen:
+                app.seen = stamp
+                self._read(app)
+
+    async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
+        """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
+
+        Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
+        """
+        config = self.config(app)
+        known = next(one for one in self._apps.values() if one.config is config)
+        if not known.inner:
+            return config, ref
+        named = resolve.named(world.store, app, environment, ref or config.branch)
+        commit = await resolve.find(world.source(config), named)
+        return await self._of_commit(known, world, config, commit.sha), commit.sha
+
+    async def refresh_repositories(self, world: World) -> None:
+        """Read the configs again that repositories hold, each from the branch it is deployed from."""
+        for app in [one for one in self._apps.values() if one.inner]:
+            config = app.config or _to_fetch(app)
+            try:
+                commit = await resolve.find(world.source(config), config.branch)
+                app.config = await self._of_commit(app, world, config, commit.sha)
+                app.wrong = None
+            except ShiphornError as error:
+                app.wrong = _wrong(app.path, error)
+
+    async def _of_commit(self, app: _App, world: World, config: Config, sha: str) -> Config:
+        text = await world.source(config).read(sha, app.inner)
+        if text is None:
+            raise SourceError(
+                "SH216", f"commit {sha[:8]} of {config.app} has no file {app.inner}.", hint=f"See {app.path}."
+            )
+        return self.service.app(text, app.path.with_name(f"{app.path.stem}:{app.inner}"), app.head)
+
+    def _refresh_service(self) -> bool:
+        """Read shiphorn.yml again if it has changed; whether it has."""
+        stamp = _stamp(self._path)
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            self.service, self._wrong = service.load(self._path), None
+        except ConfigError as error:
+            self._wrong = _wrong(self._path, error)
+        return True
+
+    def _read(self, app: _App) -> None:
+        try:
+            text = app.path.read_text()
+            data, _ = read(text, app.path)
+            app.inner = str(data.get(FROM_REPOSITORY) or "")
+            if app.inner:
+                app.head = {key: value for key, value in data.items() if key != FROM_REPOSITORY}
+                _to_fetch(app)
+            else:
+                app.config = self.service.app(text, app.path)
+            self._require_only_one(app)
+            app.wrong = None
+        except ConfigError as error:
+            app.wrong = _wrong(app.path, error)
+        except (OSError, UnicodeDecodeError) as error:
+            app.wrong = Wrong(app.path, f"{app.path} cannot be read: {error}")
+
+    def _require_only_one(self, app: _App) -> None:
+        for other in self._apps.values():
+            same = other is not app and other.config and app.config and other.config.app == app.config.app
+            if same and app.config:
+                name, app.config = app.config.app, None
+                raise ConfigError(
+                    "SH112", f"{app.path.name} and {other.path.name} are both of the app {name}."
+                )
+
+
+def _to_fetch(app: _App) -> Config:
+    """As much of a config as it takes to fetch the repository that holds the rest."""
+    outer = {name: app.head[name] for name in ("app", "repo", "branch") if name in app.head}
+    stand_in = {"deploy_to": "~/", "environments": {"any": {}}}
+    return load_text(json.dumps(outer | stand_in), app.path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes with a file: when it was written and how long it is; zeros when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+def _wrong(path: Path, error: ShiphornError) -> Wrong:
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    return Wrong(path, f"{error.code} {error.message}", problems)

@@ -1,0 +1,53 @@
+"""What every face of a running service works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shiphorn.config.load import Config
+from shiphorn.deploy.world import World
+from shiphorn.errors import NotFound
+from shiphorn.model.deploy import Deploy
+from shiphorn.model.locks import Scope
+from shiphorn.model.people import Caller, Role
+from shiphorn.service.access import require
+from shiphorn.service.apps import Apps
+from shiphorn.service.records import get
+from shiphorn.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of a running service.
+
+    `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
+    """
+
+    world: World
+    apps: Apps
+    lives: Callable[[str], bool]
+    wake: Callable[[], None]
+
+    @property
+    def store(self) -> Store:
+        """What is on record."""
+        return self.world.store
+
+    def config(self, caller: Caller, app: str, environment: str = "") -> Config:
+        """The config of an app that the caller sees. Raises NotFound SH580, ConfigError SH110."""
+        config = self.apps.config(app) if caller.sees(Scope(app, environment)) else None
+        if config is None:
+            raise NotFound("SH580", f"there is no app {app}.", hint="Or it is not yours to see.")
+        if environment:
+            config.environment(environment)
+        return config
+
+    def deploy(self, caller: Caller, deploy_id: int, role: Role = Role.VIEWER) -> Deploy:
+        """A deploy that the caller has a role for. Raises NotFound SH522, Forbidden SH550."""
+        record = get(self.store, deploy_id)
+        scope = Scope(record.order.app, record.order.environment)
+        if not caller.sees(scope):
+            raise NotFound("SH522", f"there is no deploy {deploy_id}.", hint="Or it is not yours to see.")
+        require(caller, role, scope, f"{record.order.kind} {deploy_id}")
+        return record

@@ -1,0 +1,126 @@
+"""The worker: carries out what is on record, takes up what was left behind, brings up hosts that are behind.
+
+It needs no word from anybody: whatever a dead process, a person or another face has put on record is
+found within a second. Several workers may share a database; each deploy is taken by one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+from shiphorn.deploy.world import World
+from shiphorn.errors import ConfigError, ShiphornError
+from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
+from shiphorn.model.target import Selection
+from shiphorn.service import fleet
+from shiphorn.service.apps import Apps
+from shiphorn.service.shipping import Shipping, put_on_record
+from shiphorn.store.store import Store
+
+LOOK_SECONDS = 1.0
+"""How often it looks for deploys that nobody works on."""
+ACTOR = "shiphorn"
+"""Who orders what the service does by itself."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 3600.0
+"""How long hosts are left alone that could not be brought up to date; longer each time."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Works until it is cancelled. `wake` is set when there is something new to look at."""
+
+    def __init__(self, world: World, shipping: Shipping, apps: Apps) -> None:
+        self._world = world
+        self._shipping = shipping
+        self._apps = apps
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._behind = _Behind()
+        self.wake = asyncio.Event()
+
+    async def work(self) -> None:
+        """Look for work, and do it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._converge())
+            while True:
+                self.wake.clear()
+                for record in self._shipping.left():
+                    if record.id not in self._running:
+                        self._running[record.id] = group.create_task(self._carry_out(record))
+                try:
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self.wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _carry_out(self, record: Deploy) -> None:
+        _log.info("deploy %d: taken", record.id, extra={"deploy": record.id})
+        try:
+            ended = await self._shipping.resume(record.id)
+        except ShiphornError as error:
+            _log.warning("deploy %d: %s", record.id, error, extra={"deploy": record.id})
+        except Exception:  # noqa: BLE001 - the others go on
+            _log.exception("deploy %d: a defect ended it", record.id, extra={"deploy": record.id})
+        else:
+            _log.info("deploy %d: %s", record.id, ended.state, extra={"deploy": record.id})
+        finally:
+            del self._running[record.id]
+
+    async def _converge(self) -> None:
+        while True:
+            every = self._apps.service.model.converge
+            await asyncio.sleep(every or LONGEST_PAUSE_SECONDS)
+            for app in self._apps.names() if every else ():
+                await self._converge_app(app)
+
+    async def _converge_app(self, app: str) -> None:
+        """Order what brings the hosts of an app up to date, where nothing else is going on."""
+        world = self._world.apart()
+        try:
+            config = self._apps.config(app)
+            for environment in config.environments:
+                if self._world.store.deploys.active(app, environment):
+                    continue
+                for order in await fleet.behind(world, config, environment, Selection(), ACTOR):
+                    if self._behind.may_try(self._world.store, order, time.time()):
+                        put_on_record(self._world.store, config, order)
+                        self.wake.set()
+        except ConfigError as error:
+            _log.warning("%s: %s", app, error)
+        except ShiphornError as error:
+            _log.warning("%s: cannot see what its hosts run: %s", app, error)
+        finally:
+            await world.fleet.close()
+
+
+class _Behind:
+    """How often the same hosts were tried to be brought up to date, so that it is not tried for ever."""
+
+    def __init__(self) -> None:
+        self._tried: dict[tuple[str, ...], tuple[float, float]] = {}
+
+    def may_try(self, store: Store, order: Order, now: float) -> bool:
+        """Whether it is time to try again; counts as tried when it is."""
+        key = (order.app, order.environment, order.ref, *order.selection.hosts)
+        not_before, pause = self._tried.get(key, (0.0, FIRST_PAUSE_SECONDS))
+        if now < not_before or any(_lately(one, order, now) for one in _converges(store, order)):
+            return False
+        self._tried[key] = (now + pause, min(pause * 2, LONGEST_PAUSE_SECONDS))
+        return True
+
+
+def _converges(store: Store, order: Order) -> Iterator[Deploy]:
+    history = store.deploys.history(order.app, order.environment, limit=20)
+    return (one for one in history if one.order.kind == Kind.CONVERGE and one.order.ref == order.ref)
+
+
+def _lately(one: Deploy, order: Order, now: float) -> bool:
+    """Whether another worker has just failed at the same."""
+    return (
+        one.state != DeployState.SUCCEEDED
+        and one.order.selection == order.selection
+        and (one.finished_at or now) > now - FIRST_PAUSE_SECONDS
+    )

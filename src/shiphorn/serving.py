@@ -1,0 +1,184 @@
+"""A service in one process: pages and API on one event loop, deploys on another one in a thread.
+
+So a deploy that has ten thousand connections to look after does not keep pages waiting. It ends as it
+would in a crash, only politely: pages are finished, and deploys under way are gone on with by the next
+process, from where they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from litestar import Litestar
+
+from shiphorn.adapters.vault import open_vault
+from shiphorn.config.service import FILE_NAME
+from shiphorn.service.apps import Apps
+from shiphorn.service.service import Service
+from shiphorn.service.sign_in import needs_set_up, purge
+from shiphorn.service.worker import Worker
+from shiphorn.web.app import make_app
+from shiphorn.web.site import Site, site_at
+from shiphorn.wiring import home, open_shipping, open_world
+
+REFRESH_SECONDS = 1.0
+REPOSITORIES_SECONDS = 60.0
+PURGE_SECONDS = 3600.0
+DRAIN_SECONDS = 10
+"""How long pages under way may take to end when the service is told to."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a service listens, and what it serves. `proxies` are those whose word it takes on who asks."""
+
+    host: str
+    port: int
+    config: Path
+    single: Path | None = None
+    proxies: str = ""
+
+
+class WorkerThread:
+    """A worker in a thread, with an event loop of its own. When it fails, the process ends."""
+
+    def __init__(self, apps: Apps) -> None:
+        self._apps = apps
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Worker | None = None
+        self._lives: Callable[[str], bool] = lambda _: False
+        threading.Thread(target=self._run, name="horn-worker", daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait until it is at work."""
+        self._ready.wait()
+
+    def wake(self) -> None:
+        """Have it look for work at once."""
+        if self._loop is not None and self._worker is not None:
+            self._loop.call_soon_threadsafe(self._worker.wake.set)
+
+    def lives(self, executor: str) -> bool:
+        """Whether the process of an executor still runs."""
+        return self._lives(executor)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._work())
+        except BaseException as error:  # noqa: BLE001 - whatever it was, no deploy would be carried out any more
+            _log.critical("the worker has ended", exc_info=error)
+            leave(1)
+
+    async def _work(self) -> None:
+        async with open_world(lambda _: None) as world, open_shipping(world, apart=True) as shipping:
+            self._loop = asyncio.get_running_loop()
+            self._worker = Worker(world, shipping, self._apps)
+            self._lives = shipping.lives
+            self._ready.set()
+            await self._worker.work()
+
+
+async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> None:
+    """Serve until told to end. `announce` is given the site and the set-up code, "" once there are people.
+
+    Raises ConfigError, DatabaseError, OSError when it cannot listen.
+    """
+    apps = Apps(listening.config, listening.single)
+    thread = WorkerThread(apps)
+    site = site_at(apps.service.model.url or f"http://{listening.host}:{listening.port}")
+    async with open_world(lambda _: None) as world:
+        await asyncio.to_thread(thread.wait)
+        service = Service(world, apps, thread.lives, thread.wake)
+        code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
+        app = make_app(
+            service, open_vault(home().state), site, set_up_code=code, lifespan=[_background(service)]
+        )
+        config = uvicorn.Config(
+            app,
+            listening.host,
+            listening.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(listening.proxies),
+            forwarded_allow_ips=listening.proxies or None,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_keep_alive=75,
+        )
+        server = uvicorn.Server(config)
+        announce(site, code)
+        await server.serve()
+    leave(0)
+
+
+async def work(config: Path) -> None:
+    """Be a worker and nothing else, until told to end."""
+    async with open_world(lambda _: None) as world, open_shipping(world, apart=True) as shipping:
+        apps = Apps(config)
+        worker = Worker(world, shipping, apps)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_keep_fresh(Service(world, apps, shipping.lives, worker.wake.set)))
+            group.create_task(worker.work())
+
+
+def default_config() -> Path:
+    """shiphorn.yml here, where there is one, else in the folder of this user's settings."""
+    here = Path(FILE_NAME)
+    if here.exists():
+        return here.absolute()
+    settings = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(settings) / "shiphorn" / FILE_NAME
+
+
+def leave(status: int) -> None:
+    """End this process at once: what it worked on is on record."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _background(service: Service) -> Callable[[Litestar], object]:
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_keep_fresh(service)), group.create_task(_purge(service))]
+            yield
+            for task in tasks:
+                task.cancel()
+
+    return running
+
+
+async def _keep_fresh(service: Service) -> None:
+    """Read files again that have changed, and now and then what repositories hold."""
+    rest = 0.0
+    while True:
+        if rest <= 0:
+            await service.apps.refresh_repositories(service.world)
+            rest = REPOSITORIES_SECONDS
+        await asyncio.to_thread(service.apps.refresh)
+        await asyncio.sleep(REFRESH_SECONDS)
+        rest -= REFRESH_SECONDS
+
+
+async def _purge(service: Service) -> None:
+    while True:
+        await asyncio.to_thread(purge, service.store, time.time())
+        await asyncio.sleep(PURGE_SECONDS)

@@ -1,0 +1,72 @@
+"""The web application: pages for people, the API for programs, both over the same service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from litestar import Litestar
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import CacheControlHeader, State
+from litestar.middleware import DefineMiddleware
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from shiphorn.adapters.vault import Vault
+from shiphorn.service.service import Service
+from shiphorn.web import filters
+from shiphorn.web.given import DEPENDENCIES, OPEN
+from shiphorn.web.pages import PAGES
+from shiphorn.web.problems import HANDLERS
+from shiphorn.web.security import Guarded, Headers
+from shiphorn.web.site import Site
+
+HERE = Path(__file__).resolve().parent
+STATIC_SECONDS = 3600
+
+
+def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "", **more: Any) -> Litestar:
+    """The application. Whoever has the `set_up_code` becomes the first admin; `more` goes to Litestar."""
+    csrf = CSRFConfig(
+        secret=vault.derived("csrf"),
+        cookie_name="horn_csrf",
+        cookie_path=site.base or "/",
+        cookie_secure=site.secure,
+        cookie_samesite="lax",
+        exclude=[f"^{site.base}/api/", f"^{site.base}/static/"],
+    )
+    return Litestar(
+        path=site.base,
+        route_handlers=[*PAGES, _static()],
+        state=State({"service": service, "vault": vault, "site": site, "set_up_code": set_up_code}),
+        dependencies=DEPENDENCIES,
+        middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded)],
+        csrf_config=csrf,
+        exception_handlers=HANDLERS,
+        template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_templates(site))),
+        **more,
+    )
+
+
+def _static() -> Any:
+    return create_static_files_router(
+        path="/static",
+        directories=[HERE / "static"],
+        cache_control=CacheControlHeader(max_age=STATIC_SECONDS, public=True),
+        opt=OPEN,
+    )
+
+
+def _templates(site: Site) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"base": site.base}
+    environment.filters |= filters.ALL
+    return environment

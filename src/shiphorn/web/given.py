@@ -1,0 +1,76 @@
+"""What handlers are given besides what a request holds. Litestar would look into them otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, Dependency
+
+from shiphorn.adapters.vault import Vault
+from shiphorn.errors import Unknown
+from shiphorn.model.people import Caller
+from shiphorn.service.service import Service
+from shiphorn.web.security import SESSION_COOKIE
+from shiphorn.web.site import Site
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_AS_IT_IS = Dependency(skip_validation=True)
+
+TheService = Annotated[Service, _AS_IT_IS]
+TheVault = Annotated[Vault, _AS_IT_IS]
+TheSite = Annotated[Site, _AS_IT_IS]
+TheCaller = Annotated[Caller, _AS_IT_IS]
+Form = Body(media_type=RequestEncodingType.URL_ENCODED)
+"""Marks `data` of a handler as what a page's form sends: `data: Annotated[SignIn, Form]`."""
+OPEN = {"open": True}
+"""Marks a handler that strangers may use."""
+
+
+def in_thread(handler: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Have a handler that asks the database run in a thread, and keep nobody else waiting.
+
+    Litestar's own `sync_to_thread` forgets to wait where two handlers share a path (2.19 to 2.25).
+    """
+
+    @functools.wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(handler, *args, **kwargs)
+
+    return run
+
+
+def _service(state: State) -> Service:
+    return state.service  # type: ignore[no-any-return]
+
+
+def _vault(state: State) -> Vault:
+    return state.vault  # type: ignore[no-any-return]
+
+
+def _site(state: State) -> Site:
+    return state.site  # type: ignore[no-any-return]
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    """Who asks. Raises Unknown SH584 when nobody is known."""
+    if not isinstance(request.user, Caller):
+        what = "the session has ended" if SESSION_COOKIE in request.cookies else "nobody is signed in"
+        raise Unknown("SH584", f"{what}.", hint="Sign in, or send a token that is in force.")
+    return request.user
+
+
+DEPENDENCIES = {
+    "service": Provide(_service, sync_to_thread=False),
+    "vault": Provide(_vault, sync_to_thread=False),
+    "site": Provide(_site, sync_to_thread=False),
+    "caller": Provide(_caller, sync_to_thread=False),
+}

@@ -1,0 +1,7 @@
+"""The pages, a file each."""
+
+from __future__ import annotations
+
+from shiphorn.web.pages import sign_in
+
+PAGES = (*sign_in.ROUTES,)
