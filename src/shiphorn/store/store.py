@@ -10,6 +10,7 @@ from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
 from shiphorn.store.postgres import explaining, place, require_version
+from shiphorn.store.pulse import Pulse
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 
@@ -31,6 +32,7 @@ class Store:
         self.records = Records(database)
         self.locks = Locks(database)
         self.marks = Marks(database)
+        self.pulse = Pulse(database)
 
     @property
     def place(self) -> str:
