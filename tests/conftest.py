@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.chaos.table",
+    "tests.databases",
     "tests.faults.table",
     "tests.little_web",
     "tests.oidc_provider",

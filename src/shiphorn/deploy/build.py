@@ -15,7 +15,7 @@ from shiphorn.adapters.artifacts import recipe_digest
 from shiphorn.adapters.builder import run_build
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.engine.crashpoints import reach
-from shiphorn.errors import SourceError
+from shiphorn.errors import ConfigError, SourceError
 from shiphorn.model.events import BuildOutput
 from shiphorn.model.release import Artifact, Packing
 
@@ -79,8 +79,11 @@ async def _build(deployment: Deployment, tree: Path) -> None:
     facts = {"HORN_APP": deployment.record.order.app, "HORN_REVISION": deployment.record.sha}
 
     def on_line(line: str) -> None:
-        deployment.world.tell(BuildOutput(deployment.id, time.time(), line))
+        deployment.tell(BuildOutput(deployment.id, time.time(), deployment.redactor.text(line)))
 
+    with suppress(ConfigError):
+        # To know what must not show. That one is missing is for the probe to tell.
+        await deployment.secrets()
     try:
         printed = await run_build(deployment.environment.build, tree, os.environ | facts, on_line)
     except SourceError as error:

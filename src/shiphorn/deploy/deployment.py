@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.config.load import Config, Environment, load_text
+from shiphorn.deploy.doing import Doing
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.crashpoints import reach
@@ -25,7 +26,7 @@ from shiphorn.model.deploy import (
     Problem,
     Wish,
 )
-from shiphorn.model.events import Event, HostChanged
+from shiphorn.model.events import Event, HostChanged, PhaseFinished
 from shiphorn.model.health import Health
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import Command, HostSettings, Limits, Login, Moment, SecretRef
@@ -90,6 +91,11 @@ class Deployment:
     _seen: list[Observed] = field(default_factory=list)
     _health: list[Health] = field(default_factory=list)
 
+    @cached_property
+    def doing(self) -> Doing:
+        """What it does this moment, as other processes see it."""
+        return Doing(lambda text: self.world.store.deploys.show(self.id, text))
+
     @property
     def limits(self) -> Limits:
         """How the hosts are treated together. Of those that only catch up, none waits for the others."""
@@ -128,6 +134,7 @@ class Deployment:
 
     def end(self, told: Event, **values: Any) -> None:
         """Set columns of a deploy that is over, let go of its environment, and tell: all at once."""
+        self.doing.clear()
         self.world.store.deploys.end(self.id, told, **values)
         self.record = replace(self.record, **values)
         reach("close:ended")
@@ -298,8 +305,13 @@ class Deployment:
         self.world.store.records.add_outputs(self.id, host, clean)
 
     def tell(self, event: Event) -> None:
-        """Tell all who listen, and keep it; hosts that fare well are kept in `host_runs` alone."""
-        if not isinstance(event, HostChanged) or event.code:
+        """Tell all who listen, and keep it; hosts that fare well are kept in `host_runs` alone.
+
+        What only says how a phase stands is not kept, but shown until the phase is over.
+        """
+        if isinstance(event, PhaseFinished):
+            self.doing.clear()
+        if not self.doing.say(event) and (not isinstance(event, HostChanged) or event.code):
             self.world.store.records.add_events([event])
         self.world.tell(event)
 

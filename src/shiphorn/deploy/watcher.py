@@ -152,4 +152,4 @@ class Watcher:
         )
         if counts != self._told:
             self._told = counts
-            self._deployment.world.tell(WatchProgress(self._deployment.id, time.time(), *counts, self._until))
+            self._deployment.tell(WatchProgress(self._deployment.id, time.time(), *counts, self._until))

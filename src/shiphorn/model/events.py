@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from shiphorn.model.gates import Answer
+from shiphorn.model.gates import Answer, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +193,21 @@ class BuildOutput(Event):
 
     kind: ClassVar[str] = "build_output"
     line: str
+
+
+_OF_KIND: dict[str, type[Event]] = {one.kind: one for one in Event.__subclasses__()}
+
+
+def event_from_json(body: Mapping[str, Any]) -> Event | None:
+    """The event that `as_json` gave this for; None for a kind that is not known here."""
+    event = _OF_KIND.get(body["kind"])
+    if event is None:
+        return None
+    values = {one.name: body[one.name] for one in fields(event) if one.name in body}
+    if event is GatesAnswered:
+        values["answers"] = tuple(
+            Answer(**answer | {"verdict": Verdict(answer["verdict"])}) for answer in body["answers"]
+        )
+    elif event is GatesOverridden:
+        values["gates"] = tuple(body["gates"])
+    return event(**values)

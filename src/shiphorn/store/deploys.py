@@ -109,6 +109,12 @@ class Deploys:
         with self._database.begin() as connection:
             return connection.execute(update(deploys).where(mine).values(executor=executor)).rowcount == 1
 
+    def show(self, deploy_id: int, doing: str) -> None:
+        """Set what a deploy does this moment, unless it is over."""
+        going = (deploys.c.id == deploy_id) & deploys.c.finished_at.is_(None)
+        with self._database.begin() as connection:
+            connection.execute(update(deploys).where(going).values(doing=doing))
+
     def wish(self, deploy_id: int) -> tuple[Wish, str]:
         """What somebody wants of the deploy, and who."""
         query = select(deploys.c.wish, deploys.c.wish_by).where(deploys.c.id == deploy_id)
@@ -174,7 +180,8 @@ class Deploys:
     def end(self, deploy_id: int, told: Event | None = None, **values: Any) -> None:
         """Change columns of a deploy, let go of the environment, and keep what is `told`: all at once."""
         with self._database.begin() as connection:
-            connection.execute(update(deploys).where(deploys.c.id == deploy_id).values(values))
+            mine = deploys.c.id == deploy_id
+            connection.execute(update(deploys).where(mine).values(values | {"doing": ""}))
             if told is not None:
                 connection.execute(insert(events).values(row_of(told)))
             connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == deploy_id))
@@ -196,7 +203,10 @@ class Deploys:
             deploys.c.flip_at.is_(None),
         )
         with self._database.begin() as connection:
-            ended = connection.execute(update(deploys).where(*unchanged).values(values)).rowcount == 1
+            ended = (
+                connection.execute(update(deploys).where(*unchanged).values(values | {"doing": ""})).rowcount
+                == 1
+            )
             if ended:
                 connection.execute(delete(deploy_locks).where(deploy_locks.c.deploy_id == seen.id))
         return ended

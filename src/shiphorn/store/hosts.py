@@ -46,6 +46,13 @@ class HostRuns:
         with self._database.connect() as connection:
             return [_host_run(row) for row in connection.execute(query)]
 
+    def states(self, deploy_id: int) -> list[tuple[int, str, str, str]]:
+        """(position, state, phase, code) of all hosts of a deploy, in their order."""
+        columns = (host_runs.c.position, host_runs.c.state, host_runs.c.phase, host_runs.c.code)
+        query = select(*columns).where(host_runs.c.deploy_id == deploy_id).order_by(host_runs.c.position)
+        with self._database.connect() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def observe(self, app: str, environment: str, seen: Iterable[Observed]) -> None:
         """Remember what hosts were seen to run."""
         rows = [

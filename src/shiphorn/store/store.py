@@ -14,6 +14,7 @@ from shiphorn.store.marks import Marks
 from shiphorn.store.members import Members
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
+from shiphorn.store.pulse import Pulse
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
@@ -43,6 +44,7 @@ class Store:
         self.sessions = Sessions(database)
         self.tokens = Tokens(database)
         self.audit = Audit(database)
+        self.pulse = Pulse(database)
 
     @property
     def place(self) -> str:

@@ -1,4 +1,4 @@
-"""The store on both databases."""
+"""The store, on both databases."""
 
 from __future__ import annotations
 

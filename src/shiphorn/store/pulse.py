@@ -1,0 +1,40 @@
+"""Whether anything changed, asked cheaply: by whoever shows all apps, once a second."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, func, or_, select
+
+from shiphorn.model.deploy import DeployState
+from shiphorn.store.patience import patient
+from shiphorn.store.tables import bad_marks, deploys, events, locks
+
+_ACTIVE = tuple(state for state in DeployState if state.active)
+_MOVING = (deploys.c.id, deploys.c.state, deploys.c.phase, deploys.c.wave, deploys.c.wish, deploys.c.turn)
+
+
+@patient
+class Pulse:
+    """Reads what stands for the state of all deploys and locks."""
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+
+    def taken(self, now: float) -> str:
+        """A text that is another one when a deploy began, moved or ended, or a lock or mark changed.
+
+        It reads by indexes alone: the newest numbers, the deploys under way, the locks in force.
+        """
+        newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks)]
+        under_way = select(*_MOVING).where(deploys.c.state.in_(_ACTIVE)).order_by(deploys.c.id)
+        in_force = (
+            select(locks.c.id)
+            .where(locks.c.released_at.is_(None), or_(locks.c.until.is_(None), locks.c.until > now))
+            .order_by(locks.c.id)
+        )
+        cleared = select(func.max(bad_marks.c.cleared_at))
+        with self._database.connect() as connection:
+            parts = [
+                [tuple(row) for row in connection.execute(query)]
+                for query in (*newest, under_way, in_force, cleared)
+            ]
+        return repr(parts)
