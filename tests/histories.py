@@ -38,18 +38,20 @@ def busy(count: int, branches: int, now: int = 1_700_000_000) -> list[Node]:
     made: list[Node] = []
     for number in range(count):
         sha = f"{(number + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128):032x}{number:08x}"
-        at, subject = chance.randrange(len(tips) or 1), f"{chance.choice(DONE)} {chance.choice(TO)}"
+        at, subject = (
+            max(0, chance.randrange(-len(tips) // 3, len(tips) or 1)),
+            f"{chance.choice(DONE)} {chance.choice(TO)}",
+        )
         if number == count - 1:
             at = 0
         if not tips:
             parents, tips = [], [sha]
-        elif at == 0 and len(tips) > 1 and chance.random() < 0.7:
+        elif at == 0 and len(tips) > 1 and chance.random() < 0.5:
             merged = chance.randrange(1, len(tips))
             parents, subject = [tips[0], tips.pop(merged)], f"Merge: {subject.lower()}"
             tips[0] = sha
-        elif (at and len(tips) <= branches and chance.random() < 0.35) or (at == 0 and chance.random() < 0.5):
-            parents = [tips[0]]
-            tips = [*tips, sha] if number < count - 1 else [sha, *tips[1:]]
+        elif at == 0 and len(tips) <= branches and number < count - 1:
+            parents, tips = [tips[0]], [*tips, sha]
         else:
             parents = [tips[at], *([tips[0]] if at and chance.random() < 0.08 else [])]
             tips[at] = sha

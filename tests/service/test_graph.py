@@ -88,8 +88,13 @@ def test_an_octopus_merge_has_a_line_to_each_parent() -> None:
 
 
 def test_a_lane_that_is_free_again_is_used_again() -> None:
+    drawn = picture("z y x\nx y\ny u\nu w v\nv w\nw", "z")
+    assert drawn == ["z", "+-.", "| x", "+-'", "y", "u", "+-.", "| v", "+-'", "w"]
+
+
+def test_a_branch_that_begins_where_another_ends_has_another_lane() -> None:
     drawn = picture("z y x\nx y\ny w v\nv w\nw", "z")
-    assert drawn == ["z", "+-.", "| x", "+-'", "y", "+-.", "| v", "+-'", "w"]
+    assert drawn == ["z", "+-.", "| x", "+-'", "y", "+---.", "|   v", "+---'", "w"]
 
 
 def test_a_branch_that_took_in_the_trunk_meets_it_there() -> None:

@@ -63,6 +63,7 @@ class _Layout:
         self._trunk = _first_parents(parents, default)
         self._waiting: defaultdict[int, list[int]] = defaultdict(list)
         self._active = 0
+        self._ending = 0
 
     def lanes(self) -> Lanes:
         lanes: list[int] = []
@@ -72,15 +73,15 @@ class _Layout:
         seen = 0
         for row, parents in enumerate(self._parents):
             arriving = self._waiting.pop(row, [])
-            ending = sum(1 << lane for lane in arriving)
-            self._active &= ~ending
+            self._ending = sum(1 << lane for lane in arriving)
+            self._active &= ~self._ending
             lane = self._own(row, arriving)
             there = list(dict.fromkeys(parent for parent in parents if parent >= 0))
             straight = bool(there) and there[0] == parents[0]
             if straight:
                 self._run(lane, there[0])
             lanes.append(lane)
-            ends.append(ending & ~(1 << lane))
+            ends.append(self._ending & ~(1 << lane))
             runs.append(self._active)
             leaves.append(tuple(self._turn(parent, lane) for parent in there[straight:]))
             seen |= self._active | 1 << lane
@@ -98,7 +99,8 @@ class _Layout:
         going = self._waiting.get(parent)
         if going:
             return min(going, key=lambda other: (abs(other - lane), other))
-        other = 0 if parent == self._default else self._free()
+        # A line that ends here and one that begins here would look like one, were they in one lane.
+        other = 0 if parent == self._default else self._free(self._ending)
         self._run(other, parent)
         return other
 
@@ -106,9 +108,9 @@ class _Layout:
         self._active |= 1 << lane
         self._waiting[parent].append(lane)
 
-    def _free(self) -> int:
-        """The lowest lane without a line; lane 0 is kept."""
-        taken = self._active | 1
+    def _free(self, without: int = 0) -> int:
+        """The lowest lane without a line and not in this mask; lane 0 is kept."""
+        taken = self._active | without | 1
         return (~taken & (taken + 1)).bit_length() - 1
 
 
