@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shiphorn.model.gates import Answer, Question
+from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
+
+GRAPH_LIMIT = 50_000
+DIFF_LIMIT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,18 @@ class Source(Protocol):
 
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit; None when it has none there."""
+
+    async def refs(self) -> Refs:
+        """All branches and tags that the mirror has. Raises SourceError SH213 if it cannot be read."""
+
+    async def graph(self, limit: int = GRAPH_LIMIT) -> Sequence[Node]:
+        """The newest commits of all branches and tags, by date and every child before its parents."""
+
+    async def diff(self, old: str, new: str, *, limit_bytes: int = DIFF_LIMIT_BYTES) -> Diff:
+        """What differs between two commits; `old` may be "". Raises SourceError SH214 if one is missing."""
+
+    async def show(self, sha: str) -> str:
+        """The whole message of a commit. Raises SourceError SH214 if it is missing."""
 
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of the commit, submodules and LFS files included, to an empty directory."""

@@ -18,11 +18,14 @@ from functools import partial
 from pathlib import Path
 
 from shiphorn.adapters.git_command import git, git_env
+from shiphorn.adapters.git_history import read_diff, read_message, read_nodes, read_refs
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
+from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.redact import without_password
 from shiphorn.model.release import Commit
+from shiphorn.ports import DIFF_LIMIT_BYTES, GRAPH_LIMIT
 
 # As git-check-ref-format(1) has it, for a name that goes behind refs/heads/.
 _REF = re.compile(r"[^-./\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*")
@@ -107,6 +110,25 @@ class GitSource:
         """Write the tree of a commit. Raises SourceError SH206, SH207, SH208."""
         mirror_of = partial(_mirror_holding, self._mirror.parent)
         await export_tree(self._mirror, self._url, sha, self._tree, into, mirror_of)
+
+    async def refs(self) -> Refs:
+        """All branches and tags of the mirror. Raises SourceError SH213."""
+        return await read_refs(self._mirror)
+
+    async def graph(self, limit: int = GRAPH_LIMIT) -> Sequence[Node]:
+        """The newest commits of all branches and tags, by date and every child before its parents.
+
+        Raises SourceError SH213.
+        """
+        return await read_nodes(self._mirror, limit)
+
+    async def diff(self, old: str, new: str, *, limit_bytes: int = DIFF_LIMIT_BYTES) -> Diff:
+        """What differs between two commits; `old` may be "". Raises SourceError SH213, SH214."""
+        return await read_diff(self._mirror, old, new, limit_bytes)
+
+    async def show(self, sha: str) -> str:
+        """The whole message of a commit. Raises SourceError SH213, SH214."""
+        return await read_message(self._mirror, sha)
 
     @property
     def _shown(self) -> str:
