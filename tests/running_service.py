@@ -41,12 +41,12 @@ class Site:
         """The environment of commands that work on the same databases."""
         return environment_of(self.folder)
 
-    def client(self, login: str = LOGIN, password: str = PASSWORD) -> httpx.Client:
+    @contextmanager
+    def client(self, login: str = LOGIN, password: str = PASSWORD) -> Iterator[httpx.Client]:
         """A browser without a window, that is signed in."""
-        client = httpx.Client(base_url=self.url, follow_redirects=True, timeout=60)
-        form = {"login": login, "password": password}
-        assert self.send(client, "/sign-in", form).status_code == 200
-        return client
+        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=60) as client:
+            assert self.send(client, "/sign-in", {"login": login, "password": password}).status_code == 200
+            yield client
 
     @staticmethod
     def send(client: httpx.Client, path: str, form: dict[str, Any]) -> httpx.Response:

@@ -25,7 +25,10 @@ from litestar import Litestar
 
 from shiphorn.adapters.vault import open_vault
 from shiphorn.config.service import FILE_NAME
+from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.live import Live
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import needs_set_up, purge
 from shiphorn.service.worker import Worker
@@ -102,9 +105,13 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
     apps = Apps(listening.config, listening.single)
     thread = WorkerThread(apps)
     site = site_at(apps.service.model.url or f"http://{listening.host}:{listening.port}")
-    async with open_world(lambda _: None) as world:
+    async with (
+        open_world(lambda _: None) as world,
+        Live(world.store) as live,
+        Heartbeat(world.store) as heartbeat,
+    ):
         await asyncio.to_thread(thread.wait)
-        service = Service(world, apps, thread.lives, thread.wake)
+        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         app = make_app(
             service, open_vault(home().state), site, set_up_code=code, lifespan=[_background(service)]
@@ -133,7 +140,7 @@ async def work(config: Path) -> None:
         apps = Apps(config)
         worker = Worker(world, shipping, apps)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_keep_fresh(Service(world, apps, shipping.lives, worker.wake.set)))
+            group.create_task(_keep_fresh(apps, world))
             group.create_task(worker.work())
 
 
@@ -158,7 +165,10 @@ def _background(service: Service) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_keep_fresh(service)), group.create_task(_purge(service))]
+            tasks = [
+                group.create_task(_keep_fresh(service.apps, service.world)),
+                group.create_task(_purge(service)),
+            ]
             yield
             for task in tasks:
                 task.cancel()
@@ -166,14 +176,14 @@ def _background(service: Service) -> Callable[[Litestar], object]:
     return running
 
 
-async def _keep_fresh(service: Service) -> None:
+async def _keep_fresh(apps: Apps, world: World) -> None:
     """Read files again that have changed, and now and then what repositories hold."""
     rest = 0.0
     while True:
         if rest <= 0:
-            await service.apps.refresh_repositories(service.world)
+            await apps.refresh_repositories(world)
             rest = REPOSITORIES_SECONDS
-        await asyncio.to_thread(service.apps.refresh)
+        await asyncio.to_thread(apps.refresh)
         await asyncio.sleep(REFRESH_SECONDS)
         rest -= REFRESH_SECONDS
 

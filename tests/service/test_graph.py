@@ -242,7 +242,7 @@ class Repository:
 
     def __init__(self) -> None:
         self.at = "a"
-        self.read = 0
+        self.times_read = 0
 
     async def refresh(self) -> None:
         """It is always up to date."""
@@ -263,7 +263,7 @@ class Repository:
         return refs(main=self.at)
 
     async def graph(self, limit: int = 50_000) -> Sequence[Node]:
-        self.read += 1
+        self.times_read += 1
         await asyncio.to_thread(time.sleep, 0)
         return history("b a\na" if self.at == "b" else "a")
 
@@ -278,10 +278,10 @@ async def test_commits_are_read_once_until_a_ref_moves() -> None:
     graphs, repository = Graphs(), Repository()
     first, second = await asyncio.gather(graphs.of(repository), graphs.of(repository))
     assert first is second is graphs.kept(first.digest)
-    assert repository.read == 1
+    assert repository.times_read == 1
     repository.at = "b"
     assert (await graphs.of(repository)).total == 2
-    assert repository.read == 2
+    assert repository.times_read == 2
     assert graphs.kept(first.digest) is first
 
 

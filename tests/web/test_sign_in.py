@@ -10,11 +10,11 @@ from tests.running_service import LOGIN, PASSWORD, Site
 
 def test_a_stranger_is_led_to_sign_in_and_then_to_where_they_wanted(page: Page, site: Site) -> None:
     page.context.clear_cookies()
-    page.goto("/history")
+    page.goto("/?q=shop")
     page.get_by_label("Login").fill(LOGIN)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{site.url}/history")
+    expect(page).to_have_url(f"{site.url}/?q=shop")
 
 
 def test_a_wrong_password_is_told_and_lets_nobody_in(site: Site) -> None:

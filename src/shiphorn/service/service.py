@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shiphorn.config.load import Config
 from shiphorn.deploy.world import World
@@ -13,6 +13,9 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
+from shiphorn.service.graph import Graphs
+from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.live import Live
 from shiphorn.service.records import get
 from shiphorn.store.store import Store
 
@@ -22,12 +25,17 @@ class Service:
     """The parts of a running service.
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
+    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `graphs` are
+    the histories of repositories.
     """
 
     world: World
     apps: Apps
     lives: Callable[[str], bool]
     wake: Callable[[], None]
+    live: Live
+    heartbeat: Heartbeat
+    graphs: Graphs = field(default_factory=Graphs)
 
     @property
     def store(self) -> Store:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import sign_in
+from shiphorn.web.pages import board, sign_in
 
-PAGES = (*sign_in.ROUTES,)
+PAGES = (
+    *sign_in.ROUTES,
+    *board.ROUTES,
+)
