@@ -299,6 +299,15 @@ def test_after_a_push_cursor_and_choice_stay_at_their_commits(page: Page, site: 
     expect(page.locator('.graph-row[aria-posinset="1"]')).to_contain_text(site.nodes[0].commit.sha[:8])
 
 
+def test_without_a_canvas_the_list_works_by_itself(page: Page, site: Site) -> None:
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.reload()
+    page.get_by_role("listbox").press("End")
+    until_active(page, COUNT)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen")).to_contain_text(site.nodes[-1].commit.sha[:8])
+
+
 def test_lanes_are_drawn_anew_in_the_colours_of_the_dark(page: Page) -> None:
     colour = """() => {
       const canvas = document.querySelector("canvas");
