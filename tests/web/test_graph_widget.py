@@ -286,6 +286,28 @@ def test_the_plain_list_stays_when_nothing_can_be_loaded(page: Page, site: Site)
     site.fails = False
 
 
+def test_after_a_push_cursor_and_choice_stay_at_their_commits(page: Page, site: Site) -> None:
+    newest = site.graph
+    site.graph = Graph(site.nodes[3:], Refs("main", (Ref("main", RefKind.BRANCH, site.nodes[3].commit.sha),)))
+    page.reload()
+    expect(page.locator(".graph-ref")).to_have_text("main")
+    page.locator('.graph-row[aria-posinset="4"]').click()
+    site.graph = newest
+    page.evaluate("() => window.graph.refresh()")
+    until_active(page, 7)
+    expect(page.locator('.graph-row[aria-selected="true"]')).to_contain_text(site.nodes[6].commit.sha[:8])
+    expect(page.locator('.graph-row[aria-posinset="1"]')).to_contain_text(site.nodes[0].commit.sha[:8])
+
+
+def test_without_a_canvas_the_list_works_by_itself(page: Page, site: Site) -> None:
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.reload()
+    page.get_by_role("listbox").press("End")
+    until_active(page, COUNT)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen")).to_contain_text(site.nodes[-1].commit.sha[:8])
+
+
 def test_lanes_are_drawn_anew_in_the_colours_of_the_dark(page: Page) -> None:
     colour = """() => {
       const canvas = document.querySelector("canvas");

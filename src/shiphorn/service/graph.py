@@ -15,7 +15,8 @@ from shiphorn.service.lanes import lay_out
 
 FOUND_LIMIT = 1_000
 WINDOW_LIMIT = 500
-KEPT_COMMITS = 500_000
+# About a kilobyte each.
+KEPT_COMMITS = 250_000
 _SHIPPED_KEPT = 64
 
 

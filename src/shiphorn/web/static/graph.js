@@ -6,10 +6,10 @@
  */
 
 import { drawLanes } from "./graph-lanes.js";
+import { buildParts, readTheme } from "./graph-parts.js";
 import { describeRow, fillRow, makeRow } from "./graph-rows.js";
+import { Windows } from "./graph-windows.js";
 
-const BLOCK = 100;
-const BLOCKS_KEPT = 60;
 const FOUND_LIMIT = 1000;
 const OVERSCAN_ROWS = 12;
 const SETTLE_MS = 40;
@@ -39,7 +39,6 @@ const NARROW_PX = 640;
  * @property {(text: string) => Promise<number[]>} find rows that match, in order, at most 1,000
  * @property {(row: Row, index: number) => void} select called when a commit is chosen
  * @property {string} [environment] what is not in it is shaded; the last one listed unless told
- * @property {number} [rows] how many there are, where it is known before the first window
  * @property {number} [at] the row to begin at
  * @property {string} [label] what the list is called, for screen readers
  */
@@ -61,14 +60,10 @@ class Graph {
   #element;
   #options;
   #parts;
-  #blocks = new Map();
+  #windows;
   #pool = new Map();
   #spare = [];
   #found = { text: "", rows: [], at: -1 };
-  #identity = "";
-  #total = 0;
-  #lanes = 1;
-  #environments = [];
   #environment = "";
   #active = 0;
   #chosen = -1;
@@ -85,8 +80,8 @@ class Graph {
     this.#element = element;
     this.#options = options;
     this.#environment = options.environment ?? "";
-    this.#total = options.rows ?? 0;
     this.#active = options.at ?? 0;
+    this.#windows = new Windows(options.load, (failed, changed) => this.#arrived(failed, changed));
   }
 
   /** The row that the keyboard is at. */
@@ -96,9 +91,8 @@ class Graph {
 
   /** Load the first window and take the place of what the element held. Rejects as `load` does. */
   async start() {
-    const first = Math.floor(this.#active / BLOCK);
-    this.#take(first, await this.#options.load(first * BLOCK, BLOCK));
-    this.#parts = build(this.#options.label ?? "Commits");
+    await this.#windows.begin(this.#active);
+    this.#parts = buildParts(this.#options.label ?? "Commits");
     this.#element.replaceChildren(...this.#parts.all);
     this.#element.classList.add("graph");
     this.#listen();
@@ -109,7 +103,7 @@ class Graph {
 
   /** Move to a row and bring it into view. */
   goTo(index, { centre = false } = {}) {
-    this.#active = Math.max(0, Math.min(this.#total - 1, index));
+    this.#active = Math.max(0, Math.min(this.#windows.total - 1, index));
     const { view } = this.#parts;
     const top = this.#active * this.#metrics.row;
     const bottom = top + this.#metrics.row;
@@ -130,14 +124,24 @@ class Graph {
     this.#redraw();
   }
 
-  /** Ask for all rows anew, after a deploy or a push. The view stays where it is. */
+  /** Ask for all rows anew, after a deploy or a push. Cursor and choice stay at their commits. */
   async refresh() {
-    const first = Math.floor(this.#active / BLOCK);
-    const window = await this.#options.load(first * BLOCK, BLOCK);
-    this.#blocks.clear();
-    this.#take(first, window);
-    this.#listEnvironments();
-    this.#measure();
+    const before = this.#windows.identity;
+    const [active, chosen] = [this.#active, this.#chosen].map((index) => this.#windows.row(index)?.sha);
+    await this.#windows.begin(this.#active);
+    const { view } = this.#parts;
+    let moved = 0;
+    if (before !== this.#windows.identity) {
+      const find = async (text) => (text ? this.#options.find(text) : []);
+      const [actives, chosens, found] = await Promise.all([active, chosen, this.#found.text].map(find));
+      moved = (actives[0] ?? this.#active) - this.#active;
+      this.#active += moved;
+      this.#chosen = chosens[0] ?? -1;
+      this.#found = { ...this.#found, rows: found, at: found.length ? 0 : -1 };
+    }
+    this.#arrived(false, true);
+    // Who looks at the newest commits sees those that came.
+    if (view.scrollTop > 0) view.scrollTop += moved * this.#metrics.row;
   }
 
   /** Put the cursor into the search field. */
@@ -180,37 +184,24 @@ class Graph {
     signal.addEventListener("abort", () => themes.disconnect());
   }
 
-  #take(block, window) {
-    if (window.graph !== this.#identity) {
-      this.#blocks.clear();
-      this.#identity = window.graph;
+  #arrived(failed, changed) {
+    if (this.#ended.signal.aborted) return;
+    this.#parts.trouble.hidden = !failed;
+    if (changed) {
+      this.#listEnvironments();
+      this.#measure();
     }
-    this.#total = window.total;
-    this.#lanes = Math.max(1, window.lanes);
-    this.#environments = window.environments;
-    if (!this.#environments.some(({ name }) => name === this.#environment)) {
-      this.#environment = this.#environments.at(-1)?.name ?? "";
-    }
-    this.#blocks.delete(block);
-    this.#blocks.set(block, window.rows);
-    for (const oldest of this.#blocks.keys()) {
-      if (this.#blocks.size <= BLOCKS_KEPT) break;
-      this.#blocks.delete(oldest);
-    }
-  }
-
-  #row(index) {
-    const rows = this.#blocks.get(Math.floor(index / BLOCK));
-    return Array.isArray(rows) ? rows[index % BLOCK] : undefined;
+    this.#redraw();
   }
 
   #listEnvironments() {
     const { environment, keys, shade } = this.#parts;
-    const names = this.#environments.map(({ name }) => name);
+    const names = this.#windows.environments.map(({ name }) => name);
+    if (!names.includes(this.#environment)) this.#environment = names.at(-1) ?? "";
     environment.replaceChildren(...names.map((name) => new Option(name, name)));
     environment.value = this.#environment;
     keys.hidden = shade.hidden = names.length === 0;
-    this.#parts.empty.hidden = this.#total > 0;
+    this.#parts.empty.hidden = this.#windows.total > 0;
   }
 
   #measure() {
@@ -220,12 +211,12 @@ class Graph {
     this.#element.classList.toggle("graph-narrow", narrow);
     const row = parseFloat(getComputedStyle(this.#element).getPropertyValue("--graph-row")) || 34;
     const widest = narrow ? Math.min(104, width * 0.24) : Math.min(300, width * 0.24);
-    const gap = Math.max(narrow ? 8 : 9, Math.min(narrow ? 13 : 17, widest / this.#lanes));
-    const columns = Math.max(1, Math.min(this.#lanes, Math.floor(widest / gap)));
+    const gap = Math.max(narrow ? 8 : 9, Math.min(narrow ? 13 : 17, widest / this.#windows.lanes));
+    const columns = Math.max(1, Math.min(this.#windows.lanes, Math.floor(widest / gap)));
     const top = this.#metrics.row ? view.scrollTop / this.#metrics.row : 0;
     this.#metrics = { row, gap, columns, gutter: Math.ceil(columns * gap + gap + 6) };
     this.#element.style.setProperty("--graph-gutter", `${this.#metrics.gutter}px`);
-    sizer.style.height = `${this.#total * row}px`;
+    sizer.style.height = `${this.#windows.total * row}px`;
     canvas.style.width = `${this.#metrics.gutter}px`;
     view.scrollTop = top * row;
     this.#repaint();
@@ -253,10 +244,11 @@ class Graph {
     const { row } = this.#metrics;
     const from = Math.floor(view.scrollTop / row);
     const to = Math.ceil((view.scrollTop + view.clientHeight) / row);
+    const end = this.#windows.total - 1;
     const first = Math.max(0, from - OVERSCAN_ROWS);
-    const last = Math.min(this.#total - 1, to + OVERSCAN_ROWS);
-    const inside = this.#drawn.first <= Math.max(0, from) && this.#drawn.last >= Math.min(this.#total - 1, to);
-    const key = `${this.#identity} ${this.#active} ${this.#chosen}`;
+    const last = Math.min(end, to + OVERSCAN_ROWS);
+    const inside = this.#drawn.first <= Math.max(0, from) && this.#drawn.last >= Math.min(end, to);
+    const key = `${this.#windows.identity} ${this.#active} ${this.#chosen}`;
     if (inside && this.#drawn.key === key) return;
     this.#drawn = { first, last, key };
     for (const [index, option] of this.#pool) {
@@ -281,10 +273,10 @@ class Graph {
       option.hidden = false;
       this.#pool.set(index, option);
     }
-    const row = this.#row(index);
+    const row = this.#windows.row(index);
     option.style.transform = `translateY(${index * this.#metrics.row}px)`;
     option.setAttribute("aria-posinset", index + 1);
-    option.setAttribute("aria-setsize", this.#total);
+    option.setAttribute("aria-setsize", this.#windows.total);
     option.setAttribute("aria-selected", index === this.#chosen);
     option.dataset.index = index;
     option.classList.toggle("graph-active", index === this.#active);
@@ -311,7 +303,7 @@ class Graph {
     drawLanes(context, {
       first,
       last,
-      row: (index) => this.#row(index),
+      row: (index) => this.#windows.row(index),
       metrics: this.#metrics,
       theme: this.#theme,
       environment: this.#environment,
@@ -326,33 +318,13 @@ class Graph {
       this.#settling = 0;
       const { first, last } = this.#drawn;
       // The row above the first is needed for the lines that come from it.
-      const begin = Math.floor(Math.max(0, first - 1) / BLOCK);
-      for (let block = begin; block <= Math.floor(Math.max(0, last) / BLOCK); block++) this.#load(block);
+      this.#windows.need(Math.max(0, first - 1), Math.max(0, last));
     }, SETTLE_MS);
-  }
-
-  async #load(block) {
-    if (this.#blocks.has(block)) return;
-    const asked = this.#options.load(block * BLOCK, BLOCK);
-    this.#blocks.set(block, asked);
-    try {
-      const window = await asked;
-      if (this.#ended.signal.aborted || this.#blocks.get(block) !== asked) return;
-      const [total, lanes] = [this.#total, this.#lanes];
-      this.#take(block, window);
-      this.#parts.trouble.hidden = true;
-      if (total !== this.#total || lanes !== this.#lanes) this.#measure();
-    } catch (error) {
-      if (this.#ended.signal.aborted || this.#blocks.get(block) !== asked) return;
-      this.#blocks.set(block, null);
-      this.#parts.trouble.hidden = false;
-    }
-    this.#redraw();
   }
 
   #retry() {
     this.#parts.trouble.hidden = true;
-    for (const [block, rows] of this.#blocks) if (rows === null) this.#blocks.delete(block);
+    this.#windows.forgetFailures();
     this.#redraw();
   }
 
@@ -364,7 +336,7 @@ class Graph {
   }
 
   #choose() {
-    const row = this.#row(this.#active);
+    const row = this.#windows.row(this.#active);
     if (!row) return;
     this.#chosen = this.#active;
     this.#redraw();
@@ -391,7 +363,8 @@ class Graph {
     }
     if (event.target !== this.#parts.list) return false;
     const page = Math.max(1, Math.floor(this.#parts.view.clientHeight / this.#metrics.row) - 1);
-    const moves = { ArrowUp: -1, ArrowDown: 1, k: -1, j: 1, PageUp: -page, PageDown: page, Home: -this.#total, End: this.#total };
+    const { total } = this.#windows;
+    const moves = { ArrowUp: -1, ArrowDown: 1, k: -1, j: 1, PageUp: -page, PageDown: page, Home: -total, End: total };
     if (event.key in moves) this.goTo(this.#active + moves[event.key]);
     else if (event.key === "Enter" || event.key === " ") this.#choose();
     else if (event.key === "]" || event.key === "[") this.#toEnvironment(event.key === "]");
@@ -401,7 +374,7 @@ class Graph {
   }
 
   #toEnvironment(down) {
-    const rows = this.#environments.map(({ row }) => row).filter((row) => row !== null);
+    const rows = this.#windows.environments.map(({ row }) => row).filter((row) => row !== null);
     const beyond = rows.filter((row) => (down ? row > this.#active : row < this.#active));
     if (beyond.length) this.goTo(down ? Math.min(...beyond) : Math.max(...beyond), { centre: true });
   }
@@ -453,60 +426,4 @@ class Graph {
     }
     return rows[low] === index;
   }
-}
-
-/** The parts that are always there. */
-function build(label) {
-  const bar = make("div", "graph-bar");
-  const search = make("input", "graph-search", { type: "search", placeholder: "Find a commit, author or branch  /", autocomplete: "off", spellcheck: false });
-  search.setAttribute("aria-label", "Find a commit by id, subject, author or branch");
-  search.setAttribute("aria-keyshortcuts", "/");
-  const count = make("output", "graph-count");
-  const previous = make("button", "graph-step", { type: "button", textContent: "↑", title: "Previous match", disabled: true });
-  const next = make("button", "graph-step", { type: "button", textContent: "↓", title: "Next match", disabled: true });
-  previous.setAttribute("aria-label", "Previous match");
-  next.setAttribute("aria-label", "Next match");
-  const shade = make("label", "graph-shade", { hidden: true });
-  const environment = make("select", "graph-environment");
-  shade.append(make("span", "graph-swatch"), make("span", "", { textContent: "not in" }), environment);
-  const finder = make("div", "graph-finder");
-  finder.append(search, count, previous, next);
-  const keys = make("span", "graph-keys", { hidden: true });
-  keys.append(make("kbd", "", { textContent: "[" }), " ", make("kbd", "", { textContent: "]" }), " to what is live");
-  bar.append(finder, keys, shade);
-
-  const view = make("div", "graph-view");
-  const sizer = make("div", "graph-sizer");
-  const canvas = make("canvas", "graph-lanes");
-  canvas.setAttribute("aria-hidden", "true");
-  const list = make("div", "graph-list", { tabIndex: 0 });
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", label);
-  // A colour read from it is one that a canvas understands, however the style sheet wrote it.
-  const probe = make("span", "graph-probe", { hidden: true });
-  sizer.append(list, canvas, probe);
-  view.append(sizer);
-
-  const empty = make("p", "graph-empty", { textContent: "There is no commit yet. Push one, and it appears here.", hidden: true });
-  const trouble = make("p", "graph-trouble", { hidden: true });
-  trouble.setAttribute("role", "alert");
-  const retry = make("button", "", { type: "button", textContent: "Try again" });
-  trouble.append("Some commits could not be loaded. ", retry);
-  return { all: [bar, view, empty, trouble], bar, search, count, previous, next, keys, shade, environment, view, sizer, canvas, probe, list, empty, trouble, retry };
-}
-
-function make(tag, name, properties = {}) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  return Object.assign(element, properties);
-}
-
-/** Colours for the canvas, as the element's style has them at this moment. */
-function readTheme(probe) {
-  const of = (name) => {
-    probe.style.color = `var(--graph-${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const lanes = Array.from({ length: 8 }, (_, number) => of(`lane-${number + 1}`));
-  return { lanes, panel: of("panel"), accent: of("accent"), bad: of("bad") };
 }
