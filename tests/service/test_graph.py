@@ -256,6 +256,9 @@ class Repository:
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         return []
 
+    async def read(self, sha: str, path: str) -> str | None:
+        return None
+
     async def export(self, sha: str, into: Path) -> None:
         raise NotImplementedError
 
