@@ -28,9 +28,13 @@ def intended_release(shipped: Sequence[Deploy], host: Host) -> str:
 
 def standing_of(runs: str | None, intended: str, shipped: Sequence[Deploy]) -> Standing:
     """How a host stands that `runs` a release; "" is nothing, None not known."""
+    return compared(runs, intended, known=any(one.release == runs for one in shipped))
+
+
+def compared(runs: str | None, intended: str, *, known: bool) -> Standing:
+    """The same, where it is `known` whether a good deploy made what the host runs."""
     if runs is None or not intended:
         return Standing.UNKNOWN
     if runs == intended:
         return Standing.AS_INTENDED
-    known = not runs or any(one.release == runs for one in shipped)
-    return Standing.BEHIND if known else Standing.DRIFTED
+    return Standing.BEHIND if known or not runs else Standing.DRIFTED

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, func, select
 
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.store.patience import patient
@@ -40,6 +40,19 @@ class HealthRecord:
             query = query.where(health.c.host == host)
         with self._database.connect() as connection:
             return [_health(row) for row in connection.execute(query)]
+
+    def outcomes(self, deploy_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
+        """How many checks of some deploys came to what."""
+        query = (
+            select(health.c.deploy_id, health.c.outcome, func.count())
+            .where(health.c.deploy_id.in_(deploy_ids))
+            .group_by(health.c.deploy_id, health.c.outcome)
+        )
+        found: dict[int, dict[Outcome, int]] = {}
+        with self._database.connect() as connection:
+            for deploy_id, outcome, count in connection.execute(query):
+                found.setdefault(deploy_id, {})[Outcome(outcome)] = count
+        return found
 
 
 def _values(deploy_id: int, one: Health) -> dict[str, Any]:

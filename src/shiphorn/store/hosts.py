@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,7 +25,7 @@ class HostRuns:
 
     def place(self, deploy_id: int, runs: Sequence[HostRun]) -> None:
         """Record which hosts a deploy goes to. A second call changes nothing."""
-        rows = [{"deploy_id": deploy_id, "target": asdict(run.host), **_values(run)} for run in runs]
+        rows = [{"deploy_id": deploy_id, **_target(run.host), **_values(run)} for run in runs]
         with self._database.begin() as connection:
             insert_missing(connection, host_runs, rows)
 
@@ -64,6 +65,10 @@ class HostRuns:
                 row.host: Observed(row.host, row.release, row.sha, tuple(row.releases), row.seen_at)
                 for row in connection.execute(query)
             }
+
+
+def _target(host: Host) -> dict[str, Any]:
+    return {"target": asdict(host), "zone": host.zone, "roles": json.dumps(host.roles)}
 
 
 def _values(run: HostRun) -> dict[str, Any]:

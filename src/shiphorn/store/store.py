@@ -6,9 +6,11 @@ from sqlalchemy import Engine
 
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
+from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
+from shiphorn.store.members import Members
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
@@ -26,7 +28,9 @@ class Store:
             require_version(database)
             migrate(database)
         self.deploys = Deploys(database)
+        self.history = History(database)
         self.hosts = HostRuns(database)
+        self.members = Members(database)
         self.health = HealthRecord(database)
         self.records = Records(database)
         self.locks = Locks(database)

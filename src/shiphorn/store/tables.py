@@ -48,6 +48,10 @@ deploys = Table(
     Column("hint", Text, nullable=False),
     Index("deploys_of_environment", "app", "environment", "id"),
     Index("deploys_by_state", "state", "id"),
+    Index("deploys_by_turn", "app", "environment", "state", "token", "release"),
+    Index("deploys_of_actor", "actor", "id"),
+    Index("deploys_by_start", "started_at"),
+    Index("deploys_of_commit", "sha"),
     sqlite_autoincrement=True,
 )
 """One row a deploy or rollback. `phase` is the last one begun; `flip_at` the instant agreed on; `doing` the
@@ -70,6 +74,8 @@ host_runs = Table(
     Column("region", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("target", JSON, nullable=False),
+    Column("zone", String, nullable=False, server_default=""),
+    Column("roles", Text, nullable=False, server_default="[]"),
     Column("state", String, nullable=False),
     Column("phase", String, nullable=False),
     Column("code", String, nullable=False),
@@ -82,7 +88,8 @@ host_runs = Table(
     Column("wave", Integer, nullable=False),
     Index("host_runs_of_host", "host", "deploy_id"),
 )
-"""What a deploy did to each of its hosts. `target` is the host as the inventory named it then."""
+"""What a deploy did to each of its hosts. `target` is the host as the inventory named it then;
+`region`, `zone` and `roles` (JSON) are parts of it that lists of thousands of hosts are narrowed to."""
 
 health = Table(
     "health",
@@ -98,6 +105,7 @@ health = Table(
     Column("message", Text, nullable=False),
     Column("mark", Text, nullable=False),
     Column("seen_at", Float, nullable=False),
+    Index("health_outcomes", "deploy_id", "outcome"),
 )
 """What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
 `mark` what the unit or process was known by at the first look after it."""
@@ -146,6 +154,7 @@ observed = Table(
     Column("sha", String, nullable=False),
     Column("releases", JSON, nullable=False),
     Column("seen_at", Float, nullable=False),
+    Index("observed_releases", "app", "environment", "host", "release", "seen_at"),
 )
 """What `current` of each host was seen to be, and which releases it keeps."""
 

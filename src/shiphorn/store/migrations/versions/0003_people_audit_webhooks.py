@@ -8,13 +8,32 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
+_FILL_SQLITE = """
+UPDATE host_runs SET zone = coalesce(json_extract(target, '$.zone'), ''),
+                     roles = coalesce(json_extract(target, '$.roles'), '[]')
+"""
+_FILL_POSTGRESQL = """
+UPDATE host_runs SET zone = coalesce(target ->> 'zone', ''), roles = coalesce(target ->> 'roles', '[]')
+"""
+
 
 def upgrade() -> None:
     """Apply."""
     op.add_column("deploys", sa.Column("turn", sa.Float(), nullable=True))
     op.add_column("deploys", sa.Column("doing", sa.Text(), nullable=False, server_default=""))
     op.create_index("deploys_by_state", "deploys", ["state", "id"])
+    by_turn = ["app", "environment", "state", "token", "release"]
+    op.create_index("deploys_by_turn", "deploys", by_turn)
+    op.create_index("deploys_of_actor", "deploys", ["actor", "id"])
+    op.create_index("deploys_by_start", "deploys", ["started_at"])
+    op.create_index("deploys_of_commit", "deploys", ["sha"])
+    op.create_index("health_outcomes", "health", ["deploy_id", "outcome"])
+    releases = ["app", "environment", "host", "release", "seen_at"]
+    op.create_index("observed_releases", "observed", releases)
     op.create_index("host_runs_of_host", "host_runs", ["host", "deploy_id"])
+    op.add_column("host_runs", sa.Column("zone", sa.String(), nullable=False, server_default=""))
+    op.add_column("host_runs", sa.Column("roles", sa.Text(), nullable=False, server_default="[]"))
+    op.execute(_FILL_SQLITE if op.get_bind().dialect.name == "sqlite" else _FILL_POSTGRESQL)
     op.create_table(
         "people",
         sa.Column("id", sa.Integer(), primary_key=True),
