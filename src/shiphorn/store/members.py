@@ -79,18 +79,23 @@ class Members:
     def listed(self, wanted: Sequence[Since]) -> list[KnownHost]:
         """The hosts of some environments, in no order."""
         since = {(app, environment): at for app, environment, _, at in wanted}
+        of_deploy = {deploy_id: (app, environment) for app, environment, deploy_id, _ in wanted}
         with self._database.connect() as connection:
-            gone_to = connection.execute(_gone_to([deploy_id for _, _, deploy_id, _ in wanted])).all()
+            gone_to = connection.execute(_gone_to(list(of_deploy))).all()
             seen = {
                 (app, environment, host): (runs, sha, at)
                 for app, environment, host, runs, sha, at in connection.execute(
                     _seen({one[0] for one in wanted})
                 ).all()
             }
-            found = [_known_host(row, seen.pop((row[0], row[1], row[2]), _NOT_SEEN)) for row in gone_to]
+            found = [
+                _known_host(place, run, seen.pop((*place, run[0]), _NOT_SEEN))
+                for place, run in ((of_deploy[run[4]], run) for run in gone_to)
+            ]
             left = [key for key, (*_, at) in seen.items() if at >= since.get(key[:2], inf)]
-            last = {(*row[:3],): row for row in connection.execute(_last_runs(self._database, left))}
-        return found + [_known_host(last.get(key, (*key, *_NO_RUN)), seen[key]) for key in left]
+            rows = connection.execute(_last_runs(self._database, left)).all() if left else []
+        last = {(app, environment, run[0]): run for app, environment, *run in rows}
+        return found + [_known_host(key[:2], last.get(key, (key[2], *_NO_RUN)), seen[key]) for key in left]
 
     def visits(
         self, host: str, *, scopes: Sequence[Scope] | None, before: int | None = None, limit: int = 50
@@ -118,8 +123,7 @@ class Members:
 
 
 def _gone_to(deploy_ids: Sequence[int]) -> Select[Any]:
-    query = select(deploys.c.app, deploys.c.environment, *_RUN)
-    return query.join(host_runs, host_runs.c.deploy_id == deploys.c.id).where(deploys.c.id.in_(deploy_ids))
+    return select(*_RUN).where(host_runs.c.deploy_id.in_(deploy_ids))
 
 
 def _seen(apps: set[str]) -> Select[Any]:
@@ -170,9 +174,13 @@ def _went_to(here: CTE) -> ColumnElement[bool]:
     return exists().where(run.c.deploy_id == here.c.deploy_id, run.c.host == observed.c.host)
 
 
-def _known_host(run: Sequence[Any], seen: tuple[str | None, str, float | None]) -> KnownHost:
-    app, environment, name, region, zone, roles, deploy_id, state = run
-    return KnownHost(app, environment, name, region, zone, _roles(roles), deploy_id, _STATES[state], *seen)
+def _known_host(place: Place, run: Sequence[Any], seen: tuple[str | None, str, float | None]) -> KnownHost:
+    name, region, zone, roles, deploy_id, state = run
+    app, environment = place
+    runs, sha, seen_at = seen
+    return KnownHost(
+        app, environment, name, region, zone, _roles(roles), deploy_id, _STATES[state], runs, sha, seen_at
+    )
 
 
 @lru_cache(1000)
