@@ -9,6 +9,9 @@ from typing import Any
 from shiphorn.deploy import doing
 from shiphorn.deploy.doing import Doing
 from shiphorn.model.events import BuildOutput, Continued, WatchProgress
+from shiphorn.store.sqlite import open_sqlite
+from shiphorn.store.store import Store
+from tests.deploy.conftest import Site
 
 
 def line(text: str) -> BuildOutput:
@@ -63,3 +66,30 @@ async def test_events_that_are_kept_are_none_of_its_business_and_lines_have_an_e
     assert written.texts == []
     shown.say(line("x" * 9000))
     assert written.last["line"] == "x" * doing.LONGEST_LINE
+
+
+async def test_other_processes_see_what_a_build_prints_but_no_secrets(site: Site) -> None:
+    site.env |= {"DB_PASSWORD": "correct-horse-battery", "GO": str(site.folder / "go")}
+    site.config["secrets"] = {"DB": {"env": "DB_PASSWORD"}}
+    site.config["env"] = {"PASSWORD": {"secret": "DB"}}
+    wait = "while ! test -e $GO; do sleep 0.05; done"
+    site.config["commands"]["build"] = [f"echo connects with $DB_PASSWORD; {wait}"]
+    site.config["environments"]["production"]["bake"] = "2s"
+    store = Store(open_sqlite(site.folder / "state" / "shiphorn" / "state.db"))
+
+    def seen() -> Any:
+        record = store.deploys.get(1)
+        return json.loads(record.doing) if record and record.doing else {}
+
+    deploying = await site.start("deploy", "production", "--yes", "--json")
+    await site.until(lambda: seen().get("line") == "connects with [secret]")
+    (site.folder / "go").touch()
+    await site.until(lambda: seen().get("kind") == "watch_progress")
+    done = await site.end(deploying)
+    assert done.status == 0, done.out
+    assert seen() == {}
+    kept = {body["kind"] for _, body in store.records.events(1)}
+    assert not kept & {"build_output", "watch_progress"}
+    store.close()
+    for path in (site.folder / "state").rglob("*"):
+        assert path.is_dir() or b"correct-horse" not in path.read_bytes()

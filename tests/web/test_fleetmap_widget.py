@@ -187,7 +187,10 @@ def test_a_snapshot_comes_as_base64(page: Page) -> None:
     assert inspect(page, "states.slice(0, 3)") == ["failed", "done", "waiting"]
 
 
-def test_every_state_has_a_form_of_its_own(page: Page) -> None:
+@pytest.mark.parametrize("width", [1280, 700, 390])
+def test_every_state_has_a_form_of_its_own(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    until(page, f"document.querySelector('.fleet-field > canvas').clientWidth < {width}")
     page.evaluate("map.set(Uint8Array.from({ length: 9000 }, (_, place) => place % 12))")
     forms = page.evaluate(
         """() => {

@@ -23,6 +23,7 @@ const GAP = 8;
 const REGION_HEIGHT = 30;
 const LABEL_HEIGHT = 18;
 const ZONE_WIDTH_LEAST = 168;
+const HEADINGS_MAY_ADD = 240;
 
 /**
  * Where everything stands in a field that is so wide: the largest cells with which it is not too high.
@@ -34,7 +35,7 @@ const ZONE_WIDTH_LEAST = 168;
 export function arrange(layout, width, height, ratio) {
   const of = (size) => arranged(layout, width, Math.round(size * ratio) / ratio, ratio);
   // Where headings alone take up the height, cells need not be small for it.
-  const highest = Math.max(height, of(SIZES.at(-1)).height * 1.3);
+  const highest = Math.max(height, of(SIZES.at(-1)).height + HEADINGS_MAY_ADD);
   for (const size of SIZES) {
     const made = of(size);
     if (made.height <= highest) return made;
@@ -53,42 +54,49 @@ function arranged(layout, width, pitch, ratio) {
     const note = count.toLocaleString("en");
     labels.push({ text: region.name, note, x: 0, y: y + 19, kind: "region", width });
     y += REGION_HEIGHT;
-    const columns = Math.max(
-      1,
-      Math.min(region.zones.length, Math.floor((width + GAP) / (ZONE_WIDTH_LEAST + GAP))),
-    );
-    const zoneWidth = (width - GAP * (columns - 1)) / columns;
-    for (let first = 0; first < region.zones.length; first += columns) {
-      const row = region.zones.slice(first, first + columns);
-      const bottoms = row.map((zone, column) => {
-        const x = whole(column * (zoneWidth + GAP));
-        return zoneAt(zone, region, x, y, zoneWidth);
-      });
-      const bottom = Math.max(...bottoms);
-      row.forEach((_, column) => {
-        panels.push({ x: whole(column * (zoneWidth + GAP)), y, width: whole(zoneWidth), height: bottom - y });
-      });
-      y = bottom + GAP;
-    }
-    y += GAP / 2;
+    const most = Math.min(region.zones.length, Math.floor((width + GAP) / (ZONE_WIDTH_LEAST + GAP)));
+    // Fewer columns may be lower: three zones in two columns leave a hole.
+    const tries = [most, Math.ceil(most / 2)].map((columns) => zonesAt(region, Math.max(1, columns), y));
+    const best = tries[1].bottom < tries[0].bottom ? tries[1] : tries[0];
+    blocks.push(...best.blocks);
+    labels.push(...best.labels);
+    panels.push(...best.panels);
+    y = best.bottom + GAP / 2;
   }
   return { blocks, labels, panels, pitch, width, height: Math.ceil(y) };
 
-  function zoneAt(zone, region, x, top, zoneWidth) {
+  function zonesAt(region, columns, top) {
+    const placed = { blocks: [], labels: [], panels: [], bottom: top };
+    const zoneWidth = whole((width - GAP * (columns - 1)) / columns);
+    for (let first = 0; first < region.zones.length; first += columns) {
+      const start = placed.bottom;
+      const row = region.zones.slice(first, first + columns).map((zone, column) => {
+        const x = whole(column * (zoneWidth + GAP));
+        return { x, bottom: zoneAt(placed, region, zone, x, start, zoneWidth) };
+      });
+      const bottom = Math.max(...row.map((one) => one.bottom));
+      placed.panels.push(...row.map(({ x }) => ({ x, y: start, width: zoneWidth, height: bottom - start })));
+      placed.bottom = bottom + GAP;
+    }
+    return placed;
+  }
+
+  function zoneAt(placed, region, zone, x, top, zoneWidth) {
+    const inner = zoneWidth - 2 * PAD;
     let at = top + PAD;
     if (zone.name) {
-      labels.push({ text: zone.name, x: x + PAD, y: at + 10, kind: "zone", width: zoneWidth - 2 * PAD });
+      placed.labels.push({ text: zone.name, x: x + PAD, y: at + 10, kind: "zone", width: inner });
       at += LABEL_HEIGHT;
     }
-    const columns = Math.max(1, Math.floor((zoneWidth - 2 * PAD) / pitch));
+    const columns = Math.max(1, Math.floor(inner / pitch));
     for (const role of zone.roles) {
       if (role.name) {
-        labels.push({ text: role.name, x: x + PAD, y: at + 9, kind: "role", width: zoneWidth - 2 * PAD });
+        placed.labels.push({ text: role.name, x: x + PAD, y: at + 9, kind: "role", width: inner });
         at += LABEL_HEIGHT - 3;
       }
       at = whole(at);
       const names = { region: region.name, zone: zone.name, role: role.name };
-      blocks.push({ ...names, hosts: role.hosts, x: whole(x + PAD), y: at, columns });
+      placed.blocks.push({ ...names, hosts: role.hosts, x: whole(x + PAD), y: at, columns });
       at += Math.ceil(role.hosts.length / columns) * pitch + 6;
     }
     return whole(at + PAD - 6);
@@ -157,6 +165,11 @@ export function drawState(context, state, colour, ground, size) {
     }
     context.stroke();
   };
+  // Along the pixels: a line between two of them would be a blur.
+  const bar = Math.max(1, Math.round(size / 6));
+  const start = Math.floor((size - bar) / 2);
+  const across = () => context.fillRect(0, start, size, bar);
+  const upright = () => context.fillRect(start, 0, bar, size);
   context.fillStyle = colour;
   switch (state) {
     case "waiting":
@@ -190,11 +203,11 @@ export function drawState(context, state, colour, ground, size) {
       return;
     default:
       context.fillRect(0, 0, size, size);
+      context.fillStyle = ground;
   }
   switch (state) {
     case "armed": {
       const hole = Math.max(2, Math.round(size / 3));
-      context.fillStyle = ground;
       context.fillRect(Math.round(middle - hole / 2), Math.round(middle - hole / 2), hole, hole);
       break;
     }
@@ -202,16 +215,16 @@ export function drawState(context, state, colour, ground, size) {
       cut([0.1, 0.9, 0.9, 0.1]);
       break;
     case "restarted":
-      cut([0, 0.5, 1, 0.5]);
+      across();
       break;
     case "failed":
       cut([0.22, 0.22, 0.78, 0.78], [0.22, 0.78, 0.78, 0.22]);
       break;
     case "broken":
-      cut([0.5, 0.1, 0.5, 0.9], [0.1, 0.5, 0.9, 0.5]);
+      across();
+      upright();
       break;
     case "unknown": {
-      context.fillStyle = ground;
       const half = Math.round(middle);
       context.fillRect(0, 0, half, half);
       context.fillRect(half, half, size - half, size - half);
