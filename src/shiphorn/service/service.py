@@ -13,8 +13,8 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
-from shiphorn.service.graph import Graphs
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
 from shiphorn.store.store import Store
@@ -25,8 +25,8 @@ class Service:
     """The parts of a running service.
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
-    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `graphs` are
-    the histories of repositories.
+    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `histories`
+    are those of repositories.
     """
 
     world: World
@@ -35,7 +35,7 @@ class Service:
     wake: Callable[[], None]
     live: Live
     heartbeat: Heartbeat
-    graphs: Graphs = field(default_factory=Graphs)
+    histories: Histories = field(default_factory=Histories)
 
     @property
     def store(self) -> Store:

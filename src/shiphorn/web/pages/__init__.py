@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import board, sign_in
+from shiphorn.web.pages import app, app_forms, board, ship, sign_in
 
 PAGES = (
     *sign_in.ROUTES,
     *board.ROUTES,
+    *app.ROUTES,
+    *app_forms.ROUTES,
+    *ship.ROUTES,
 )
