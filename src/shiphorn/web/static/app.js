@@ -37,6 +37,8 @@ async function show(sha) {
   lookout.classList.add("has-commit");
   panel.dataset.sha = sha;
   history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ commit: sha, environment })}`);
+  // The graph has become narrower, and its rows higher: once that is measured, the choice is brought back into view.
+  requestAnimationFrame(() => requestAnimationFrame(() => graph?.goTo(graph.active, { centre: true })));
   if (panel.getBoundingClientRect().top > innerHeight * 0.6) panel.scrollIntoView({ block: "start" });
 }
 
