@@ -118,7 +118,7 @@ class Apps:
             raise SourceError(
                 "SH216", f"commit {sha[:8]} of {config.app} has no file {app.inner}.", hint=f"See {app.path}."
             )
-        return self.service.app(text, app.path.with_name(f"{app.path.stem}:{app.inner}"), app.head)
+        return self.service.app(text, app.path.with_name(f"{app.path.stem}:{Path(app.inner).name}"), app.head)
 
     def _refresh_service(self) -> bool:
         """Read shiphorn.yml again if it has changed; whether it has."""
