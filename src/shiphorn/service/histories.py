@@ -78,6 +78,18 @@ class Histories:
             graph = self.graphs.kept(known.digest)
         return History(graph, known.fetched_at, known.trouble)
 
+    async def fetch(self, world: World, config: Config) -> History:
+        """The history of an app's repository with all that was pushed until now."""
+        source, known = world.source(config), self._known.setdefault(config.repo, _Repository())
+        if known.fetching is not None:
+            # It may have begun before the last push.
+            await asyncio.wait({known.fetching})
+        known.tried_at = -inf
+        self._fetch_if_old(known, source)
+        if known.fetching is not None:
+            await asyncio.wait({known.fetching})
+        return History(self.graphs.kept(known.digest), known.fetched_at, known.trouble)
+
     async def _kept(self, known: _Repository, source: Source) -> Graph | None:
         """The graph in memory, else the one of the mirror that is there from before."""
         if (graph := self.graphs.kept(known.digest)) is not None:

@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(slots=True)
 class FileDiff:
-    """What differs in a file. `lines` is None where the diff ended before it; `hidden` counts lines left out."""
+    """What differs in a file. `lines` is None where the diff ended before it; `hidden` more are left out."""
 
     change: FileChange
     lines: list[Line] | None = None

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.response import Template
 
 from shiphorn.model.locks import Scope
@@ -18,7 +18,7 @@ from shiphorn.service.histories import History
 from shiphorn.service.service import Service
 from shiphorn.service.standing import standing
 from shiphorn.web import diff
-from shiphorn.web.given import TheCaller, TheService
+from shiphorn.web.given import TheCaller, TheService, TheSite
 
 FIRST_FETCH_SECONDS = 4.0
 """How long the page itself waits for a repository that was never fetched; the graph waits longer."""
@@ -86,6 +86,13 @@ async def one(
         "parts/commit.html",
         context={"caller": caller, "environments": names} | _panel(caller, app_name, look),
     )
+
+
+@post("/apps/{app_name:str}/fetch")
+async def fetch(service: TheService, caller: TheCaller, site: TheSite, app_name: str) -> Response[Any]:
+    """Fetch the repository at once."""
+    history = await service.histories.fetch(service.world, service.config(caller, app_name))
+    return site.back(f"/apps/{app_name}", "" if history.trouble else "The newest commits are here.")
 
 
 async def _history(service: Service, caller: Caller, app: str, wait_seconds: float | None) -> History:
@@ -162,4 +169,4 @@ def _main(environments: list[str]) -> str:
     return environments[-1] if environments else ""
 
 
-ROUTES = (show, cards, graph, find, state, one)
+ROUTES = (show, cards, graph, find, state, one, fetch)

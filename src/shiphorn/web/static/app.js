@@ -3,6 +3,8 @@
 import { mountGraph } from "./graph.js";
 import { ask, base } from "./page.js";
 
+// A page shows what is known; what it had fetched is there soon.
+const SOON_MS = 2_500;
 const LOOK_AGAIN_MS = 30_000;
 
 const element = document.getElementById("graph");
@@ -104,4 +106,5 @@ changes.addEventListener("changed", () => {
   refreshGraph();
 });
 addEventListener("pagehide", () => changes.close());
+setTimeout(lookAgain, SOON_MS);
 setInterval(lookAgain, LOOK_AGAIN_MS);
