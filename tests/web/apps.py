@@ -37,11 +37,10 @@ def commit(site: Site, app: str, subject: str, text: str = "", *, author: str = 
     return git(site, app, "rev-parse", "HEAD")
 
 
-def fetch(site: Site, app: str) -> None:
+def fetch(site: Site, client: httpx.Client, app: str) -> None:
     """Have the service know of what was committed."""
-    with site.client() as client:
-        answer = site.send(client, f"/apps/{app}/fetch", {})
-        assert "The newest commits are here." in answer.text, answer.text
+    answer = site.send(client, f"/apps/{app}/fetch", {})
+    assert "The newest commits are here." in answer.text, answer.text
 
 
 @contextmanager
@@ -86,6 +85,13 @@ def a_viewer(site: Site) -> Iterator[httpx.Client]:
     """Somebody who may look at everything, and do nothing."""
     with signed_in(site, "vera", Grant(Role.VIEWER)) as client:
         yield client
+
+
+def stay_blank(page: Page) -> None:
+    """Let the pages of deploys be empty ones in a window: they have tests of their own."""
+    page.route(
+        "**/deploys/*", lambda route: route.fulfill(body="<title>A deploy</title>", content_type="text/html")
+    )
 
 
 def be(page: Page, site: Site, client: httpx.Client) -> None:

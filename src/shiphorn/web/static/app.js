@@ -38,10 +38,15 @@ async function show(sha) {
   if (!panel.firstElementChild) return;
   lookout.classList.add("has-commit");
   panel.dataset.sha = sha;
-  history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ commit: sha, environment })}`);
+  remember(sha);
   // The graph has become narrower, and its rows higher: once that is measured, the choice is brought back into view.
   requestAnimationFrame(() => requestAnimationFrame(() => graph?.goTo(graph.active, { centre: true })));
   if (panel.getBoundingClientRect().top > innerHeight * 0.6) panel.scrollIntoView({ block: "start" });
+}
+
+/** Let the address lead to what is looked at. */
+function remember(sha) {
+  history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ commit: sha, environment })}`);
 }
 
 function panelPath(sha) {
@@ -85,6 +90,7 @@ panel.addEventListener("change", (event) => {
   if (!event.target.matches('select[name="environment"]')) return;
   environment = event.target.value;
   graph?.setEnvironment(environment);
+  remember(panel.querySelector('input[name="commit"]').value);
 });
 panel.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) close();
