@@ -87,13 +87,6 @@ def a_viewer(site: Site) -> Iterator[httpx.Client]:
         yield client
 
 
-def stay_blank(page: Page) -> None:
-    """Let the pages of deploys be empty ones in a window: they have tests of their own."""
-    page.route(
-        "**/deploys/*", lambda route: route.fulfill(body="<title>A deploy</title>", content_type="text/html")
-    )
-
-
 def be(page: Page, site: Site, client: httpx.Client) -> None:
     """Let a window be that of somebody else."""
     page.context.clear_cookies()

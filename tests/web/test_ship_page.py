@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from shiphorn.model.deploy import DeployState, Kind
 from shiphorn.model.people import Grant, Role
 from tests.running_service import Site
-from tests.web.apps import a_viewer, be, commit, ended, fetch, git, records, signed_in, stay_blank
+from tests.web.apps import a_viewer, be, commit, ended, fetch, git, records, signed_in
 
 APP = "blog"
 
@@ -76,7 +76,6 @@ def test_a_commit_goes_from_the_graph_to_staging(page: Page, site: Site, ada: ht
     expect(page.get_by_role("region", name="In short")).to_contain_text("6 of 6")
     expect(page.get_by_text("Nothing is in the way")).to_be_visible()
     page.get_by_label("Why?").fill("they wait for it")
-    stay_blank(page)
     with page.expect_navigation(url=re.compile(r"/deploys/\d+$")):
         page.get_by_role("button", name=f"Ship {sha[:8]} to staging").click()
     done = ended(site, int(page.url.rsplit("/", 1)[1]))
@@ -119,7 +118,6 @@ def test_an_admin_overrides_a_gate_with_a_reason(page: Page, site: Site) -> None
         site.send(bob, f"/apps/{APP}/lock", {"environment": "staging", "reason": "mine"})
     page.goto(f"/apps/{APP}/ship?environment=staging&hosts=web1.eu")
     page.get_by_label("Override, because").fill("the site is down")
-    stay_blank(page)
     with page.expect_navigation(url=re.compile(r"/deploys/\d+$")):
         page.get_by_role("button", name=re.compile("^Ship all the same")).click()
     done = ended(site, int(page.url.rsplit("/", 1)[1]))
@@ -177,7 +175,6 @@ def test_a_rollback_picks_the_release_before_and_goes_there(
     page.goto(f"/apps/{APP}/ship?environment=staging&kind=rollback")
     expect(page.locator(".overwrites")).to_contain_text("This takes back 1 commit")
     expect(page.get_by_role("region", name="Releases that the hosts keep")).to_contain_text("live on 6")
-    stay_blank(page)
     with page.expect_navigation(url=re.compile(r"/deploys/\d+$")):
         page.get_by_role("button", name="Roll staging back").click()
     done = ended(site, int(page.url.rsplit("/", 1)[1]))
