@@ -73,3 +73,15 @@ async def test_a_fetch_that_fails_is_told_and_the_old_graph_stays(tmp_path: Path
         kept = await histories.of(world, config)
         assert kept.graph is not None
         assert kept.graph.total == 1
+
+
+async def test_a_fetch_that_is_asked_for_brings_what_was_pushed_until_then(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "shop.git")
+    repository.commit("one")
+    async with open_world(lambda _: None) as world, Histories() as histories:
+        config = config_in(tmp_path)
+        await histories.of(world, config)
+        repository.commit("two")
+        found = await histories.fetch(world, config)
+        assert found.graph is not None
+        assert found.graph.total == 2
