@@ -41,6 +41,46 @@ class HealthRecord:
         with self._database.connect() as connection:
             return [_health(row) for row in connection.execute(query)]
 
+    def counts(self, deploy_id: int) -> list[tuple[int, str, Outcome, Verdict, int]]:
+        """(position, a name, outcome, baseline, hosts) of a deploy's checks, in the order of the config."""
+        key = (health.c.position, health.c.outcome, health.c.baseline)
+        query = (
+            select(
+                health.c.position,
+                func.min(health.c.name),
+                health.c.outcome,
+                health.c.baseline,
+                func.count(),
+            )
+            .where(health.c.deploy_id == deploy_id)
+            .group_by(*key)
+            .order_by(*key)
+        )
+        with self._database.connect() as connection:
+            return [
+                (position, name, Outcome(outcome), Verdict(baseline), count)
+                for position, name, outcome, baseline, count in connection.execute(query)
+            ]
+
+    def unwell(self, deploy_id: int, limit: int) -> list[Health]:
+        """The checks of a deploy that are not healthy, those that were decided first."""
+        query = (
+            select(health)
+            .where(health.c.deploy_id == deploy_id, health.c.outcome != Outcome.HEALTHY)
+            .order_by(health.c.outcome == Outcome.WATCHING, health.c.host, health.c.position)
+            .limit(limit)
+        )
+        with self._database.connect() as connection:
+            return [_health(row) for row in connection.execute(query)]
+
+    def decided(self, deploy_id: int) -> list[tuple[float, Outcome]]:
+        """When each check of a deploy came to its outcome, and to which."""
+        query = select(health.c.seen_at, health.c.outcome).where(
+            health.c.deploy_id == deploy_id, health.c.outcome != Outcome.WATCHING
+        )
+        with self._database.connect() as connection:
+            return [(at, Outcome(outcome)) for at, outcome in connection.execute(query)]
+
     def outcomes(self, deploy_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
         """How many checks of some deploys came to what."""
         query = (
