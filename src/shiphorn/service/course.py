@@ -13,7 +13,6 @@ from shiphorn.model.events import (
     DeployFinished,
     DeployStarted,
     Event,
-    Flipped,
     GatesAnswered,
     GatesOverridden,
     HealthChanged,
@@ -28,6 +27,7 @@ from shiphorn.model.events import (
 from shiphorn.model.gates import Answer
 
 _DEPLOY = tuple(phase for phase in Phase if phase != Phase.ROLLBACK)
+_WORTH_TELLING_SECONDS = 0.1
 _PLANNED = {
     Kind.DEPLOY: _DEPLOY,
     Kind.CONVERGE: _DEPLOY,
@@ -130,7 +130,7 @@ def steps_of(deploy: Deploy, happened: Iterable[Event]) -> list[Step]:
         if isinstance(event, PhaseStarted):
             if event.phase == Phase.ROLLBACK and not back:
                 back = True
-                _fail(seen, last)
+                _fail(seen, last, event.at)
             last = (event.phase, back)
             step = seen.get(last, Step(Phase(event.phase)))
             seen[last] = replace(step, state=StepState.RUNNING, began_at=event.at)
@@ -141,13 +141,16 @@ def steps_of(deploy: Deploy, happened: Iterable[Event]) -> list[Step]:
                 step, state=StepState.DONE, seconds=step.seconds + event.seconds, note=event.note or step.note
             )
     if not deploy.state.active and deploy.state != DeployState.SUCCEEDED and not back:
-        _fail(seen, last)
+        _fail(seen, last, deploy.finished_at)
     return _in_order(deploy, seen, back=back)
 
 
-def _fail(seen: dict[tuple[str, bool], Step], last: tuple[str, bool] | None) -> None:
-    if last is not None:
-        seen[last] = replace(seen[last], state=StepState.FAILED)
+def _fail(seen: dict[tuple[str, bool], Step], last: tuple[str, bool] | None, at: float | None) -> None:
+    if last is None:
+        return
+    step = seen[last]
+    lasted = at - step.began_at if step.state == StepState.RUNNING and at and step.began_at else 0.0
+    seen[last] = replace(step, state=StepState.FAILED, seconds=step.seconds + lasted)
 
 
 def _in_order(deploy: Deploy, seen: dict[tuple[str, bool], Step], *, back: bool) -> list[Step]:
@@ -205,14 +208,12 @@ def _of_hosts(alike: _Alike) -> Moment:
 
 def _moment(event: Event) -> Moment | None:
     match event:
-        case PhaseFinished():
+        case PhaseFinished() if event.note or event.seconds >= _WORTH_TELLING_SECONDS:
             return Moment(event.at, f"{event.phase} took {event.seconds:.1f} s", "", event.note)
         case WaveStarted():
             count = sum(event.hosts.values())
             hosts = f"{count} host{'' if count == 1 else 's'}"
             return Moment(event.at, f"wave {event.wave} of {event.waves} begins", "", hosts)
-        case Flipped():
-            return Moment(event.at, f"{event.hosts} hosts switched within {event.skew_ms:.1f} ms", "good")
         case RollbackStarted():
             why = f"{event.code} {event.message}"
             return Moment(event.at, f"{event.hosts} hosts are switched back", "bad", why)

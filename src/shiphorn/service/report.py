@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shiphorn.errors import NotFound
-from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, HostState, Problem
-from shiphorn.model.events import BuildOutput, WatchProgress, event_from_json
+from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, HostState, Phase, Problem
+from shiphorn.model.events import BuildOutput, Event, PhaseFinished, WatchProgress, event_from_json
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.service.course import Course, course
@@ -28,6 +28,7 @@ _RANK = {
     HostState.RESTARTED: 5,
 }
 _SETTLED = 6
+_BACK = (HostState.REMOVED, HostState.REVERTED)
 _WRONG = (HostState.FAILED, HostState.BROKEN, HostState.UNKNOWN)
 
 
@@ -50,12 +51,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How far the hosts of a region or of a wave are: `steps` of `most`; `done` and `wrong` count hosts."""
+    """How far the hosts of a region or of a wave are: `steps` of `most`.
+
+    `done`, `wrong` and `back` count hosts; those went back, or never went ahead.
+    """
 
     name: str
     hosts: int
     done: int
     wrong: int
+    back: int
     steps: int
     most: int
 
@@ -121,6 +126,12 @@ class Report:
         return None if ended is None else ended - self.deploy.started_at
 
     @property
+    def wrong(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The hosts that have a problem, and their regions."""
+        hosts = [host for cause in self.causes for host in cause.hosts]
+        return hosts, list(dict.fromkeys(region for cause in self.causes for region in cause.regions))
+
+    @property
     def may_go_back(self) -> bool:
         """Whether hosts run what this deploy brought, and ran something before."""
         over = self.deploy.state in (DeployState.SUCCEEDED, DeployState.FAILED, DeployState.STOPPED)
@@ -147,7 +158,7 @@ def report(store: Store, deploy: Deploy, now: float) -> Report:
         _causes(store.hosts.problems(deploy.id)),
         store.hosts.first(deploy.id, HOSTS_LISTED),
         sum(tally.values()),
-        _health(store, deploy, now),
+        _health(store, deploy, _switched_at(happened) or deploy.started_at, now),
         [one for one in store.locks.in_force(now, scope) if one.deploy_id == deploy.id],
         before_of(store, deploy.id),
         sum(count for (_, _, state), count in tally.items() if _runs_new(state)),
@@ -167,6 +178,7 @@ def _shares(tally: Mapping[tuple[int, str, HostState], int], part: int) -> list[
             counts.total(),
             counts[HostState.DONE],
             sum(counts[state] for state in _WRONG),
+            sum(counts[state] for state in _BACK),
             sum(_RANK.get(state, _SETTLED) * count for state, count in counts.items()),
             counts.total() * _SETTLED,
         )
@@ -189,7 +201,7 @@ def _causes(found: Sequence[tuple[str, str, HostState, Problem]]) -> list[Cause]
     ]
 
 
-def _health(store: Store, deploy: Deploy, now: float) -> HealthReport:
+def _health(store: Store, deploy: Deploy, begins: float, now: float) -> HealthReport:
     checks: dict[int, CheckReport] = {}
     for position, name, outcome, baseline, count in store.health.counts(deploy.id):
         old = checks.get(position, CheckReport(position, name, 0, {}, {}))
@@ -203,7 +215,6 @@ def _health(store: Store, deploy: Deploy, now: float) -> HealthReport:
     if not checks:
         return HealthReport()
     decided = store.health.decided(deploy.id)
-    begins = deploy.flip_at or deploy.started_at
     ends = max([at for at, _ in decided], default=min(now, deploy.finished_at or now))
     seconds = max(ends - begins, 1.0)
     return HealthReport(
@@ -211,6 +222,13 @@ def _health(store: Store, deploy: Deploy, now: float) -> HealthReport:
         store.health.unwell(deploy.id, UNWELL_LISTED),
         _slices([(at - begins, outcome) for at, outcome in decided], seconds),
         seconds,
+    )
+
+
+def _switched_at(happened: Sequence[Event]) -> float | None:
+    """When the first wave switched: `flip_at` of a deploy is that of its last switch."""
+    return next(
+        (one.at for one in happened if isinstance(one, PhaseFinished) and one.phase == Phase.FLIP), None
     )
 
 

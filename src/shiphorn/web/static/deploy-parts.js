@@ -23,7 +23,10 @@ function told(part) {
   for (const one of copy.querySelectorAll("progress")) one.removeAttribute("value");
   for (const one of copy.querySelectorAll("details")) one.removeAttribute("open");
   for (const one of copy.querySelectorAll("[data-notify]")) one.remove();
-  for (const one of copy.querySelectorAll("[class]")) one.className = [...one.classList].filter((name) => !/^htmx-|^here$|^wrong$/.test(name)).join(" ");
+  for (const one of copy.querySelectorAll("[class]")) {
+    const names = [...one.classList].filter((name) => !/^htmx-|^here$|^wrong$|^back$/.test(name));
+    one.setAttribute("class", names.join(" "));
+  }
   return copy.innerHTML.replace(/\s+/g, " ").replace(/ ?class=""/g, "");
 }
 

@@ -11,6 +11,7 @@ const START_SECONDS = 20;
 const SETTLED = 6; // The code of `done`: what comes behind it is settled as well.
 const DONE = 6;
 const WRONG = new Set([7, 8, 9]);
+const BACK = new Set([10, 11]);
 
 const root = document.getElementById("deploy");
 const path = `/deploys/${root.dataset.id}`;
@@ -64,11 +65,12 @@ function showShares() {
     const wrong = codes.filter((code) => WRONG.has(code)).length;
     const bar = line.querySelector("progress");
     bar.value = codes.reduce((total, code) => total + Math.min(code, SETTLED), 0);
-    bar.classList.toggle("wrong", wrong > 0);
+    const back = codes.filter((code) => BACK.has(code)).length;
+    bar.className = wrong ? "wrong" : back ? "back" : "";
     const done = document.createElement("b");
-    done.textContent = codes.filter((code) => code === DONE).length;
+    done.textContent = back || codes.filter((code) => code === DONE).length;
     const count = line.querySelector(".count");
-    count.replaceChildren(done, ` of ${codes.length} done`);
+    count.replaceChildren(done, ` of ${codes.length} ${back ? "went back" : "done"}`);
     if (wrong) {
       const told = document.createElement("em");
       told.textContent = `${wrong} wrong`;
