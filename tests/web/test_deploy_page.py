@@ -108,6 +108,22 @@ def test_logs_are_searched(page: Page, good: int) -> None:
     expect(page.locator("#part-logs")).to_contain_text("Nothing that was printed contains “no such words”")
 
 
+def test_a_connection_that_is_lost_shows_and_comes_back(chromium: Browser, page: Page, site: Site) -> None:
+    number = _hold(site)
+    context = chromium.new_context(base_url=site.url)
+    context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    window = context.new_page()
+    window.route("**/live?*", lambda route: route.abort())
+    window.goto(f"/deploys/{number}")
+    expect(window.locator("#lost")).to_contain_text("The connection is lost.")
+    window.unroute("**/live?*")
+    expect(window.locator("#lost")).to_be_hidden(timeout=15_000)
+    with site.store() as store:
+        store.deploys.update(number, wish="continue", wish_by=LOGIN)
+    expect(window.locator("h1 .pill")).to_have_text("succeeded", timeout=SLOW_MS)
+    context.close()
+
+
 def test_a_paused_deploy_goes_on_from_the_page(page: Page, site: Site) -> None:
     number = _hold(site)
     page.goto(f"/deploys/{number}")

@@ -25,6 +25,7 @@ from shiphorn.model.events import (
     WaveStarted,
 )
 from shiphorn.model.gates import Answer
+from shiphorn.model.health import Outcome
 
 _DEPLOY = tuple(phase for phase in Phase if phase != Phase.ROLLBACK)
 _WORTH_TELLING_SECONDS = 0.1
@@ -192,7 +193,8 @@ def _of_a_host(event: Event) -> str:
     match event:
         case HostChanged() if event.code:
             return f"went wrong in {event.phase}: {event.group or event.message}"
-        case HealthChanged() if event.outcome != "healthy":
+        case HealthChanged() if event.outcome not in (Outcome.HEALTHY, Outcome.UNHEALTHY):
+            # An unhealthy one is told by what becomes of its host.
             return f"{event.outcome.replace('_', ' ')}: {event.message}"
         case _:
             return ""
