@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from shiphorn.errors import NotFound
 from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, HostState, Phase, Problem
@@ -13,10 +14,13 @@ from shiphorn.model.events import BuildOutput, Event, PhaseFinished, WatchProgre
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.service.course import Course, course
+from shiphorn.service.printed import Printed, printed
 from shiphorn.store.store import Store
 
 HOSTS_LISTED = 200
 UNWELL_LISTED = 50
+REPORTS_KEPT = 32
+KEPT_SECONDS = 2.0
 NAMES_LISTED = 24
 SLICES = 48
 _RANK = {
@@ -167,6 +171,40 @@ def report(store: Store, deploy: Deploy, now: float) -> Report:
     )
 
 
+class Reports:
+    """Reports that many people look at are made once: kept until something happens, and not for long."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+
+    def of(self, store: Store, deploy: Deploy, now: float) -> tuple[Report, Printed]:
+        """The report of a deploy as it stands, and what its commands printed."""
+        scope = Scope(deploy.order.app, deploy.order.environment)
+        locks = [lock.id for lock in store.locks.in_force(now, scope)]
+        key = (replace(deploy, doing=""), store.records.last_event(deploy.id), *locks)
+        with self._guard:
+            kept = self._kept.setdefault(deploy.id, _Kept())
+            self._kept.move_to_end(deploy.id)
+            if len(self._kept) > REPORTS_KEPT:
+                self._kept.popitem(last=False)
+        with kept.making:
+            if kept.made is None or kept.key != key or now - kept.at > KEPT_SECONDS:
+                kept.made = (report(store, deploy, now), printed(store, deploy.id))
+                kept.key, kept.at = key, now
+            return kept.made
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A report, and what it was made of."""
+
+    making: threading.Lock = field(default_factory=threading.Lock)
+    key: tuple[object, ...] = ()
+    at: float = 0.0
+    made: tuple[Report, Printed] | None = None
+
+
 def _shares(tally: Mapping[tuple[int, str, HostState], int], part: int) -> list[Share]:
     """The tally by wave (part 0) or region (part 1), waves in their order."""
     groups: dict[str, Counter[HostState]] = {}
@@ -214,13 +252,13 @@ def _health(store: Store, deploy: Deploy, begins: float, now: float) -> HealthRe
         )
     if not checks:
         return HealthReport()
-    decided = store.health.decided(deploy.id)
-    ends = max([at for at, _ in decided], default=min(now, deploy.finished_at or now))
-    seconds = max(ends - begins, 1.0)
+    decided = store.health.decided(deploy.id, begins)
+    ends = min(now, deploy.finished_at or now) - begins
+    seconds = max(decided[-1][0] / 10 if decided else ends, 1.0)
     return HealthReport(
         list(checks.values()),
         store.health.unwell(deploy.id, UNWELL_LISTED),
-        _slices([(at - begins, outcome) for at, outcome in decided], seconds),
+        _slices(decided, seconds),
         seconds,
     )
 
@@ -232,12 +270,12 @@ def _switched_at(happened: Sequence[Event]) -> float | None:
     )
 
 
-def _slices(decided: Sequence[tuple[float, Outcome]], seconds: float) -> list[Slice]:
+def _slices(decided: Sequence[tuple[int, Outcome, int]], seconds: float) -> list[Slice]:
     counts = [Counter[str]() for _ in range(SLICES)]
-    for after, outcome in decided:
-        place = min(SLICES - 1, max(0, int(after / seconds * SLICES)))
+    for tenths, outcome, count in decided:
+        place = min(SLICES - 1, max(0, int(tenths / 10 / seconds * SLICES)))
         known = outcome in (Outcome.HEALTHY, Outcome.UNHEALTHY)
-        counts[place][str(outcome) if known else "other"] += 1
+        counts[place][str(outcome) if known else "other"] += count
     return [Slice(one["healthy"], one["unhealthy"], one["other"]) for one in counts]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Engine, Integer, Row, cast, func, select
 
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.store.patience import patient
@@ -73,13 +73,17 @@ class HealthRecord:
         with self._database.connect() as connection:
             return [_health(row) for row in connection.execute(query)]
 
-    def decided(self, deploy_id: int) -> list[tuple[float, Outcome]]:
-        """When each check of a deploy came to its outcome, and to which."""
-        query = select(health.c.seen_at, health.c.outcome).where(
-            health.c.deploy_id == deploy_id, health.c.outcome != Outcome.WATCHING
+    def decided(self, deploy_id: int, since: float) -> list[tuple[int, Outcome, int]]:
+        """(tenths of a second since a moment, outcome, checks) of a deploy's checks as they were decided."""
+        after = cast((health.c.seen_at - since) * 10, Integer)
+        query = (
+            select(after, health.c.outcome, func.count())
+            .where(health.c.deploy_id == deploy_id, health.c.outcome != Outcome.WATCHING)
+            .group_by(after, health.c.outcome)
+            .order_by(after, health.c.outcome)
         )
         with self._database.connect() as connection:
-            return [(at, Outcome(outcome)) for at, outcome in connection.execute(query)]
+            return [(tenths, Outcome(outcome), count) for tenths, outcome, count in connection.execute(query)]
 
     def outcomes(self, deploy_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
         """How many checks of some deploys came to what."""

@@ -88,17 +88,15 @@ class HostRuns:
 
     def problems(self, deploy_id: int) -> list[tuple[str, str, HostState, Problem]]:
         """(host, region, state, problem) of the hosts of a deploy that have one, in their order."""
+        columns = [
+            host_runs.c[name] for name in ("host", "region", "state", "code", "message", "cause", "hint")
+        ]
         wanted = (host_runs.c.deploy_id == deploy_id) & (host_runs.c.code != "")
-        query = select(host_runs).where(wanted).order_by(host_runs.c.position)
+        query = select(*columns).where(wanted).order_by(host_runs.c.position)
         with self._database.connect() as connection:
             return [
-                (
-                    row.host,
-                    row.region,
-                    HostState(row.state),
-                    Problem(row.code, row.message, row.cause, row.hint),
-                )
-                for row in connection.execute(query)
+                (host, region, HostState(state), Problem(*problem))
+                for host, region, state, *problem in connection.execute(query)
             ]
 
     def before(self, deploy_id: int) -> list[tuple[str, str, int]]:

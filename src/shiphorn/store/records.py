@@ -141,6 +141,12 @@ class Records:
         with self._database.connect() as connection:
             return connection.execute(query.limit(1)).scalar()
 
+    def last_event(self, deploy_id: int) -> int:
+        """The number of the last event of a deploy; 0 when there is none."""
+        with self._database.connect() as connection:
+            query = select(func.max(events.c.id)).where(events.c.deploy_id == deploy_id)
+            return connection.execute(query).scalar() or 0
+
     def events(self, deploy_id: int, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """(number, event as JSON) of a deploy, from after the given number on."""
         query = (

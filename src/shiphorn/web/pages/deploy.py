@@ -193,7 +193,7 @@ async def _told(service: Service, deploy_id: int, seen: int) -> AsyncIterator[Se
                 waiting = waiting or asyncio.ensure_future(anext(updates, None))
                 await asyncio.wait({waiting}, timeout=PING_SECONDS)
                 if not waiting.done():
-                    yield ServerSentEventMessage("", event="ping")
+                    yield ServerSentEventMessage("{}", event="ping")
                     continue
                 update, waiting = waiting.result(), None
                 if update is None:
@@ -209,7 +209,7 @@ async def _told(service: Service, deploy_id: int, seen: int) -> AsyncIterator[Se
 
 def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dict[str, Any]:
     deploy = service.deploy(caller, deploy_id)
-    made = report.report(service.store, deploy, time.time())
+    made, told = service.reports.of(service.store, deploy, time.time())
     scope = Scope(deploy.order.app, deploy.order.environment)
     return {
         "here": "History",
@@ -218,7 +218,7 @@ def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dic
         "order": deploy.order,
         "report": made,
         "course": made.course,
-        "printed": printed.printed(service.store, deploy_id, text),
+        "printed": printed.printed(service.store, deploy_id, text) if text else told,
         "q": text,
         "deployer": caller.may(Role.DEPLOYER, scope),
         "sound": _sounds(service, caller, deploy),

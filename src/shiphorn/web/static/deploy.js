@@ -6,6 +6,7 @@ import { replaceParts } from "./deploy-parts.js";
 import { askToNotify, createHorn, mountTabProgress, notify } from "./progress.js";
 
 const REFRESH_MS = 1000;
+const PATIENCE = 8;
 const SILENT_MS = 35_000;
 const START_SECONDS = 20;
 const SETTLED = 6; // The code of `done`: what comes behind it is settled as well.
@@ -136,8 +137,11 @@ function refresh() {
     try {
       while (wanted) {
         wanted = false;
+        const began = performance.now();
         await readParts();
-        await new Promise((wake) => setTimeout(wake, REFRESH_MS));
+        // The more people look on, the longer an answer takes, and the less often each of them asks.
+        const pause = Math.max(REFRESH_MS, PATIENCE * (performance.now() - began));
+        await new Promise((wake) => setTimeout(wake, pause));
       }
     } finally {
       waits = 0;
