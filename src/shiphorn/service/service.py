@@ -17,6 +17,7 @@ from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.histories import Histories
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
+from shiphorn.service.report import Reports
 from shiphorn.store.store import Store
 
 
@@ -25,8 +26,8 @@ class Service:
     """The parts of a running service.
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
-    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `histories`
-    are those of repositories.
+    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
+    those of repositories, and `reports` tell of deploys.
     """
 
     world: World
@@ -36,6 +37,7 @@ class Service:
     live: Live
     heartbeat: Heartbeat
     histories: Histories = field(default_factory=Histories)
+    reports: Reports = field(default_factory=Reports)
 
     @property
     def store(self) -> Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import app, app_forms, board, ship, sign_in
+from shiphorn.web.pages import app, app_forms, board, deploy, ship, sign_in
 
 PAGES = (
     *sign_in.ROUTES,
@@ -10,4 +10,5 @@ PAGES = (
     *app.ROUTES,
     *app_forms.ROUTES,
     *ship.ROUTES,
+    *deploy.ROUTES,
 )
