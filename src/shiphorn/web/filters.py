@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from markupsafe import Markup, escape
 
+from shiphorn.model.times import span
+
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
 MONTH_SECONDS, YEAR_SECONDS = 30 * 86_400, 365 * 86_400
 
@@ -52,6 +54,16 @@ def seconds(value: float | None) -> str:
     return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
 
 
+def brief(value: float | None) -> str:
+    """A duration in one or two units: `45 s`, `3 min`, `2 h 30 min`, `4 d 6 h`."""
+    return "" if value is None else span(value)
+
+
+def day(at: float) -> str:
+    """A moment as a date: `26 Nov`."""
+    return f"{datetime.fromtimestamp(at, UTC):%-d %b}"
+
+
 def short(sha: str) -> str:
     """The first eight digits of a commit."""
     return sha[:8]
@@ -80,6 +92,8 @@ def note(cookie: str) -> str:
 ALL: dict[str, Any] = {
     "ago": ago,
     "seconds": seconds,
+    "brief": brief,
+    "day": day,
     "short": short,
     "plural": plural,
     "linked": linked,

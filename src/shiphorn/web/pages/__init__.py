@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import board, sign_in
+from shiphorn.web.pages import (
+    account,
+    board,
+    fleet,
+    history,
+    settings,
+    settings_apps,
+    settings_audit,
+    settings_people,
+    sign_in,
+    sign_in_oidc,
+)
 
 PAGES = (
     *sign_in.ROUTES,
+    *sign_in_oidc.ROUTES,
     *board.ROUTES,
+    *fleet.ROUTES,
+    *history.ROUTES,
+    *settings.ROUTES,
+    *settings_apps.ROUTES,
+    *settings_people.ROUTES,
+    *settings_audit.ROUTES,
+    *account.ROUTES,
 )
