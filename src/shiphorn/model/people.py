@@ -53,7 +53,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is signed in; `is_current` is whether it is the one that asks. Times are Unix seconds."""
+    """A browser that is signed in, and whether it is the one that asks. Times are Unix seconds."""
 
     created_at: float
     expires_at: float

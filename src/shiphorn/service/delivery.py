@@ -42,6 +42,11 @@ class Report:
     steps: list[tuple[float, Figures]]
     step_days: int
 
+    def busiest(self, most: int) -> list[tuple[Place, Figures]]:
+        """The environments with most deploys in the period, those first; none without any."""
+        found = [(place, one) for place, one in self.places.items() if one.deploys or one.flipped]
+        return sorted(found, key=lambda pair: -pair[1].deploys)[:most]
+
 
 @dataclass
 class Reports:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import Provide
+from litestar.params import Dependency, Parameter
 from litestar.response import Stream, Template
 
 from shiphorn.model.deploy import DeployState, Kind
@@ -52,23 +53,32 @@ class Asked:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-@get("/history")
-@in_thread
-def show(
-    service: TheService,
-    caller: TheCaller,
+def _asked(
     app: str = "",
     environment: str = "",
-    state: str = "",
+    state_name: Annotated[str, Parameter(query="state")] = "",
     kind: str = "",
     actor: str = "",
     q: str = "",
     since: str = "",
     until: str = "",
+) -> Asked:
+    return Asked(app, environment, state_name, kind, actor, q, since, until)
+
+
+TheAsked = Annotated[Asked, Dependency(skip_validation=True)]
+_ASKED = {"asked": Provide(_asked, sync_to_thread=False)}
+
+
+@get("/history", dependencies=_ASKED)
+@in_thread
+def show(
+    service: TheService,
+    caller: TheCaller,
+    asked: TheAsked,
     before: str = "",
 ) -> Response[Any]:
     """The deploys that are looked for, a page of them."""
-    asked = Asked(app, environment, state, kind, actor, q, since, until)
     wanted = asked.wanted(time.time())
     query = asked.as_query()
     found = history.page(service.store, caller, wanted, before=numbered(before))
@@ -95,22 +105,15 @@ def show(
     return Template("history.html", context=context | names(service, caller))
 
 
-@get("/history.csv", media_type="text/csv")
+@get("/history.csv", media_type="text/csv", dependencies=_ASKED)
 @in_thread
 def as_csv(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
-    state: str = "",
-    kind: str = "",
-    actor: str = "",
-    q: str = "",
-    since: str = "",
-    until: str = "",
+    asked: TheAsked,
 ) -> Stream:
     """All deploys that are looked for, as a file."""
-    wanted = Asked(app, environment, state, kind, actor, q, since, until).wanted(time.time())
+    wanted = asked.wanted(time.time())
     lines = history.as_csv(history.every(service.store, caller, wanted))
     headers = {"content-disposition": 'attachment; filename="deploys.csv"'}
     return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

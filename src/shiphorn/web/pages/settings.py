@@ -15,12 +15,14 @@ from shiphorn.model.deploy import DeployState, Wish
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.target import Host
-from shiphorn.service import locks, orders
+from shiphorn.service import locks, orders, sight
 from shiphorn.service.access import EVERYWHERE, seen
 from shiphorn.service.gates import UnderWay
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.queries import moment, names
 
+SHOWN = 100
+"""So many environments are listed at once."""
 _TABS = (
     ("Locks", "/settings/locks", False),
     ("Queue", "/settings/queue", False),
@@ -156,15 +158,13 @@ def drop(service: TheService, caller: TheCaller, site: TheSite, data: Annotated[
 
 @get("/settings/inventories")
 @in_thread
-def inventories(service: TheService, caller: TheCaller) -> Response[Any]:
-    """Where the hosts of each environment come from."""
-    places = [
-        (app, service.apps.config(app).environment(name))
-        for app, environments in service.places()
-        for name in environments
-        if caller.sees(Scope(app, name))
-    ]
-    return Template("settings/inventories.html", context=tab(caller, "Inventories", places=places))
+def inventories(service: TheService, caller: TheCaller, app: str = "") -> Response[Any]:
+    """Where the hosts of each environment come from, of an app or of the first ones."""
+    visible = sight.seen(service.places(), caller)
+    wanted = [place for place in visible if app in ("", place[0])]
+    places = [(name, service.apps.config(name).environment(inner)) for name, inner in wanted[:SHOWN]]
+    context = tab(caller, "Inventories", places=places, app=app, more=len(wanted) - len(places))
+    return Template("settings/inventories.html", context=context | names(service, caller))
 
 
 @get("/settings/inventories/now")

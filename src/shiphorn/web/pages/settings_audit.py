@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.di import Provide
+from litestar.params import Dependency
 from litestar.response import Stream, Template
 
 from shiphorn import __version__
@@ -26,11 +28,7 @@ _FORMATS = {
 }
 
 
-@get("/settings/audit")
-@in_thread
-def show(
-    service: TheService,
-    caller: TheCaller,
+def _asked(
     q: str = "",
     actor: str = "",
     act: str = "",
@@ -38,11 +36,8 @@ def show(
     environment: str = "",
     since: str = "",
     until: str = "",
-    before: str = "",
-) -> Response[Any]:
-    """What people did, a page of it."""
-    _require(caller)
-    query = {
+) -> dict[str, str]:
+    return {
         "q": q,
         "actor": actor,
         "act": act,
@@ -51,53 +46,54 @@ def show(
         "since": since,
         "until": until,
     }
-    found = audit.page(service.store, before_id=numbered(before), limit=PAGE_ACTS + 1, wanted=_wanted(query))
+
+
+TheAsked = Annotated[dict[str, str], Dependency(skip_validation=True)]
+_ASKED = {"asked": Provide(_asked, sync_to_thread=False)}
+
+
+@get("/settings/audit", dependencies=_ASKED)
+@in_thread
+def show(
+    service: TheService,
+    caller: TheCaller,
+    asked: TheAsked,
+    before: str = "",
+) -> Response[Any]:
+    """What people did, a page of it."""
+    _require(caller)
+    found = audit.page(service.store, before_id=numbered(before), limit=PAGE_ACTS + 1, wanted=_wanted(asked))
     acts = found[:PAGE_ACTS]
     older = {"before": acts[-1].id} if len(found) > PAGE_ACTS else None
     context = tab(
         caller,
         "Audit",
         acts=acts,
-        asked=query,
-        is_filtered=any(query.values()),
+        asked=asked,
+        is_filtered=any(asked.values()),
         actors=[one.login for one in service.store.people.all()],
-        next=link("/settings/audit", query | older) if older else "",
-        first=link("/settings/audit", query) if before else "",
-        csv=link("/settings/audit/export/csv", query),
-        jsonl=link("/settings/audit/export/jsonl", query),
+        next=link("/settings/audit", asked | older) if older else "",
+        first=link("/settings/audit", asked) if before else "",
+        csv=link("/settings/audit/export/csv", asked),
+        jsonl=link("/settings/audit/export/jsonl", asked),
     )
     return Template("settings/audit.html", context=context | names(service, caller))
 
 
-@get("/settings/audit/export/{kind:str}")
+@get("/settings/audit/export/{kind:str}", dependencies=_ASKED)
 @in_thread
 def export(
     service: TheService,
     caller: TheCaller,
     kind: str,
-    q: str = "",
-    actor: str = "",
-    act: str = "",
-    app: str = "",
-    environment: str = "",
-    since: str = "",
-    until: str = "",
+    asked: TheAsked,
 ) -> Stream:
     """The acts that are looked for, as a file: `csv`, or JSON lines with all that makes their digests."""
     _require(caller)
     media_type, lines = _FORMATS["csv" if kind == "csv" else "jsonl"]
-    query = {
-        "q": q,
-        "actor": actor,
-        "act": act,
-        "app": app,
-        "environment": environment,
-        "since": since,
-        "until": until,
-    }
     name = "audit.csv" if kind == "csv" else "audit.jsonl"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Stream(lines(service.store, _wanted(query)), media_type=media_type, headers=headers)
+    return Stream(lines(service.store, _wanted(asked)), media_type=media_type, headers=headers)
 
 
 @post("/settings/audit/verify")

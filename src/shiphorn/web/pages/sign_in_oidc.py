@@ -27,7 +27,7 @@ from shiphorn.web.site import Site
 
 COOKIE = "horn_oidc"
 _PURPOSE = "oidc errand"
-_SECRET = "OIDC_CLIENT_SECRET"
+_NAME = "OIDC_CLIENT_SECRET"
 
 
 @get("/sign-in/oidc", opt=OPEN)
@@ -91,8 +91,8 @@ async def _provider(state: State, apps: Apps, entry: OidcEntry) -> OpenIdConnect
     """
     given = entry.client_secret
     kind, value = next((kind, value) for kind, value in given if value is not None)
-    secrets = ConfiguredSecrets({_SECRET: SecretSource(kind, str(value))}, apps.directory)
-    provider = Provider(entry.issuer, entry.client_id, await secrets.get(_SECRET), tuple(entry.scopes))
+    secrets = ConfiguredSecrets({_NAME: SecretSource(kind, str(value))}, apps.directory)
+    provider = Provider(entry.issuer, entry.client_id, await secrets.get(_NAME), tuple(entry.scopes))
     kept: OpenIdConnect | None = state.get("oidc")
     if kept is None or kept.provider != provider:
         kept = OpenIdConnect(provider)

@@ -27,6 +27,8 @@ export function columns(table, figure) {
 
 function draw(place, table) {
   const { as, colour, says, top } = PLOTS[place.dataset.plot];
+  const data = columns(table, place.dataset.plot);
+  if (data[1].every((value) => value === null)) return;
   const style = getComputedStyle(document.documentElement);
   const probe = document.createElement("span");
   place.replaceChildren(probe);
@@ -38,7 +40,6 @@ function draw(place, table) {
   const [dim, line, mark] = ["--dim", "--line", colour].map(of);
   probe.remove();
   const font = `12px ${style.getPropertyValue("--sans")}`;
-  const data = columns(table, place.dataset.plot);
   const axis = { stroke: dim, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   const half = (Number(table.dataset.stepDays) * DAY) / 2;
   const series = as === "bars"
