@@ -148,7 +148,7 @@ def _serving(regions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serving_host(host: dict[str, Any]) -> dict[str, Any]:
-    port = _free_port()
+    port = free_port()
     check = {"http": f"http://{{address}}:{port}/", "body": "<h1>", "interval": "300ms"}
     return host | {"env": {"PORT": str(port)}, "watch": [check]}
 
@@ -161,7 +161,7 @@ def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
     ) as fleet:
         assert fleet.stdout is not None
         regions = json.loads(fleet.stdout.readline())["regions"]
-        port = _free_port()
+        port = free_port()
         write_service(folder, regions, port)
         command = [
             str(HORN),
@@ -175,7 +175,7 @@ def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
             site = Site(f"http://127.0.0.1:{port}", folder, regions)
             code = _set_up_code(served)
             with httpx.Client(base_url=site.url, follow_redirects=True, timeout=60) as client:
-                _until_up(client)
+                until_up(client)
                 form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
                 assert site.send(client, "/set-up", form).status_code == 200
             yield site
@@ -239,7 +239,8 @@ def _set_up_code(served: subprocess.Popen[str]) -> str:
     raise AssertionError("the service ended before it was up")
 
 
-def _until_up(client: httpx.Client) -> None:
+def until_up(client: httpx.Client) -> None:
+    """Wait until a service answers."""
     given_up_at = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -251,7 +252,8 @@ def _until_up(client: httpx.Client) -> None:
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     import socket
 
     with socket.socket() as taken:

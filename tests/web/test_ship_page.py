@@ -9,7 +9,7 @@ from html import unescape
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from shiphorn.model.deploy import DeployState, Kind

@@ -57,13 +57,14 @@ def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str
         UnderWay(
             one,
             one.executor == NOBODY_YET or lives(one.executor),
-            store.deploys.holder(app, one.order.environment) == one.id,
+            store.deploys.holder(one.order.app, one.order.environment) == one.id,
         )
         for one in store.deploys.active(app, environment)
     ]
     return sorted(
         found,
         key=lambda one: (
+            one.deploy.order.app,
             one.deploy.order.environment,
             not one.holds,
             one.deploy.state == DeployState.QUEUED,

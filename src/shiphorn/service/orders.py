@@ -17,7 +17,7 @@ from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.release import Commit
-from shiphorn.model.target import Selection
+from shiphorn.model.target import Host, Selection
 from shiphorn.service import fleet, gates, locks, marks, records
 from shiphorn.service.access import require
 from shiphorn.service.audit import record
@@ -105,6 +105,12 @@ async def status(
         return await fleet.status(world, config, environment, selection)
     finally:
         await world.fleet.close()
+
+
+async def resolved(service: Service, caller: Caller, app: str, environment: str) -> list[Host]:
+    """The hosts of an environment as its inventories name them at this moment. Raises as `fleet.resolved`."""
+    config = service.config(caller, app, environment)
+    return await fleet.resolved(service.world, config, environment, Selection())
 
 
 def ask(service: Service, caller: Caller, deploy_id: int, wish: Wish, reason: str = "") -> None:

@@ -13,8 +13,10 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
+from shiphorn.service.delivery import Delivery
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.histories import Histories
+from shiphorn.service.kept_fleet import KeptFleet
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
 from shiphorn.service.report import Reports
@@ -27,7 +29,8 @@ class Service:
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
-    those of repositories, and `reports` tell of deploys.
+    those of repositories, `fleet` its hosts as they were read last, `reports` tell of deploys, and
+    `delivery` how deploying goes.
     """
 
     world: World
@@ -37,12 +40,18 @@ class Service:
     live: Live
     heartbeat: Heartbeat
     histories: Histories = field(default_factory=Histories)
+    fleet: KeptFleet = field(default_factory=KeptFleet)
+    delivery: Delivery = field(default_factory=Delivery)
     reports: Reports = field(default_factory=Reports)
 
     @property
     def store(self) -> Store:
         """What is on record."""
         return self.world.store
+
+    def places(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every app with its environments, as lists are narrowed to."""
+        return [(app, self.apps.config(app).environments) for app in self.apps.names()]
 
     def config(self, caller: Caller, app: str, environment: str = "") -> Config:
         """The config of an app that the caller sees. Raises NotFound SH580, ConfigError SH110."""

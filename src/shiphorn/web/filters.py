@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 from markupsafe import Markup, escape
 
+from shiphorn.model.times import span
+
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
 MONTH_SECONDS, YEAR_SECONDS = 30 * 86_400, 365 * 86_400
 
@@ -70,6 +72,16 @@ def marked(text: str, wanted: str) -> Markup:
     return Markup("").join(marks)
 
 
+def brief(value: float | None) -> str:
+    """A duration in one or two units: `45 s`, `3 min`, `2 h 30 min`, `4 d 6 h`."""
+    return "" if value is None else span(value)
+
+
+def day(at: float) -> str:
+    """A moment as a date: `26 Nov`."""
+    return f"{datetime.fromtimestamp(at, UTC):%-d %b}"
+
+
 def short(sha: str) -> str:
     """The first eight digits of a commit."""
     return sha[:8]
@@ -100,6 +112,8 @@ ALL: dict[str, Any] = {
     "seconds": seconds,
     "clock": clock,
     "marked": marked,
+    "brief": brief,
+    "day": day,
     "short": short,
     "plural": plural,
     "linked": linked,

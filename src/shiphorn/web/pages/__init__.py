@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import app, app_forms, board, deploy, ship, sign_in
+from shiphorn.web.pages import (
+    account,
+    app,
+    app_forms,
+    board,
+    deploy,
+    fleet,
+    history,
+    settings,
+    settings_apps,
+    settings_audit,
+    settings_people,
+    ship,
+    sign_in,
+    sign_in_oidc,
+)
 
 PAGES = (
     *sign_in.ROUTES,
+    *sign_in_oidc.ROUTES,
     *board.ROUTES,
     *app.ROUTES,
     *app_forms.ROUTES,
     *ship.ROUTES,
     *deploy.ROUTES,
+    *fleet.ROUTES,
+    *history.ROUTES,
+    *settings.ROUTES,
+    *settings_apps.ROUTES,
+    *settings_people.ROUTES,
+    *settings_audit.ROUTES,
+    *account.ROUTES,
 )
