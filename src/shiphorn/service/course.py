@@ -134,12 +134,12 @@ def steps_of(deploy: Deploy, happened: Iterable[Event]) -> list[Step]:
                 _fail(seen, last, event.at)
             last = (event.phase, back)
             step = seen.get(last, Step(Phase(event.phase)))
-            seen[last] = replace(step, state=StepState.RUNNING, began_at=event.at)
+            seen[last] = replace(step, state=StepState.RUNNING, note="", began_at=event.at)
         elif isinstance(event, PhaseFinished) and (event.phase, back) in seen:
             key = (event.phase, back)
             step = seen[key]
             seen[key] = replace(
-                step, state=StepState.DONE, seconds=step.seconds + event.seconds, note=event.note or step.note
+                step, state=StepState.DONE, seconds=step.seconds + event.seconds, note=event.note
             )
     if not deploy.state.active and deploy.state != DeployState.SUCCEEDED and not back:
         _fail(seen, last, deploy.finished_at)
