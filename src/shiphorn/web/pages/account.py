@@ -34,9 +34,10 @@ class NewPassword:
 
 @dataclass
 class Mute:
-    """Whether the horn is to stay silent: "" lets it sound."""
+    """Whether the horn stays silent: `yes` or not; and the page to go on with."""
 
     muted: str = ""
+    next: str = ""
 
 
 @get("/account")
@@ -96,10 +97,10 @@ def sign_out(
 @in_thread
 def mute(service: TheService, caller: TheCaller, site: TheSite, data: Annotated[Mute, Form]) -> Response[Any]:
     """Silence the horn for oneself, or let it sound."""
-    people.mute(service.store, caller, bool(data.muted), time.time())
-    return site.back(
-        "/account", "The horn stays silent for you." if data.muted else "You will hear the horn."
-    )
+    silent = data.muted == "yes"
+    people.mute(service.store, caller, silent, time.time())
+    back = site.inner(data.next).removeprefix(site.base) if data.next else "/account"
+    return site.back(back, "The horn stays silent for you." if silent else "You will hear the horn.")
 
 
 def _page(

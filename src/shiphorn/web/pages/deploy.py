@@ -17,7 +17,7 @@ from shiphorn.errors import ConfigError, NotFound
 from shiphorn.model.deploy import TOLD, Deploy, Wish
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
-from shiphorn.service import after, fleetmap, orders, people, printed, records, report
+from shiphorn.service import after, fleetmap, orders, printed, records, report
 from shiphorn.service.live import Update
 from shiphorn.service.service import Service
 from shiphorn.web.forms import Reason
@@ -39,14 +39,6 @@ class Asking:
 
     wish: Literal["pause", "continue", "stop", "leave"]
     reason: str = ""
-
-
-@dataclass
-class Mute:
-    """Whether the horn is to be silent, and the page to lead back to."""
-
-    muted: Literal["yes", "no"]
-    next: str = ""
 
 
 @get("/deploys/{deploy_id:int}")
@@ -176,14 +168,6 @@ def unlock(
     return site.back(f"/deploys/{deploy_id}", f"Unlocked {released[0].scope}: others may deploy again.")
 
 
-@post("/account/mute")
-@in_thread
-def mute(service: TheService, caller: TheCaller, site: TheSite, data: Annotated[Mute, Form]) -> Response[Any]:
-    """Silence the horn for oneself, or let it sound."""
-    people.mute(service.store, caller, data.muted == "yes", time.time())
-    return site.back(site.inner(data.next).removeprefix(site.base))
-
-
 async def _told(service: Service, deploy_id: int, seen: int) -> AsyncIterator[ServerSentEventMessage]:
     """The updates as server-sent events; between them, a word now and then that we are still here."""
     async with aclosing(service.live.listen(deploy_id, seen)) as updates:
@@ -235,4 +219,4 @@ def _sounds(service: Service, caller: Caller, deploy: Deploy) -> bool:
         return False
 
 
-ROUTES = (show, parts, logs, lines, output, one_host, layout, live, ask, go_back, again, unlock, mute)
+ROUTES = (show, parts, logs, lines, output, one_host, layout, live, ask, go_back, again, unlock)
