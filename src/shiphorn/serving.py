@@ -205,6 +205,6 @@ async def _purge(service: Service) -> None:
 async def _tell_webhooks(service: Service, vault: Vault) -> None:
     sender = Sender()
     try:
-        await Courier(service.store, vault, sender, lambda: service.apps.service.model.url).work()
+        await Courier(service.store, vault, sender, lambda: service.apps.service.model.url.rstrip("/")).work()
     finally:
         await sender.close()

@@ -148,6 +148,8 @@ class Courier:
                 await self.look()
             except DatabaseError as error:
                 _log.warning("webhooks: %s", error)
+            except Exception:  # noqa: BLE001 - what went wrong with one look may go well with the next
+                _log.exception("webhooks: a defect")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> int:
