@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Grant, Role
@@ -292,3 +294,24 @@ async def test_it_is_not_ready_without_its_worker(api: Offline) -> None:
         assert (answer.status_code, answer.json()["worker"]) == (503, "not at work")
         assert (await client.get("/deploy/healthz")).status_code == 200
         assert "/deploy/api/v1/me" in (await client.get("/deploy/api/v1/schema")).json()["paths"]
+
+
+async def test_who_stops_following_a_deploy_is_let_go(api: Offline) -> None:
+    config = uvicorn.Config(api.app, "127.0.0.1", 0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    api.service.store.deploys.update(1, state="running", finished_at=None)
+    head = {"authorization": f"Bearer {api.tokens['viewer']}"}
+    url = f"http://127.0.0.1:{port}/api/v1/deploys/1/events"
+    async with httpx.AsyncClient(headers=head) as client, client.stream("GET", url) as answer:
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "id: 1"
+        assert api.service.live.watched == {1: 1}
+    async with asyncio.timeout(10):
+        while api.service.live.watched:
+            await asyncio.sleep(0.01)
+    server.should_exit = True
+    await serving
