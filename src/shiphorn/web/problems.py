@@ -55,6 +55,7 @@ def _expected(request: Request[Any, Any, Any], error: ShiphornError) -> Response
     if status == 401 and not for_programs(request) and request.method == "GET":
         return _to_sign_in(request)
     headers = {"retry-after": str(int(error.facts[_TOO_OFTEN]))} if status == 429 else {}
+    headers |= {"www-authenticate": "Bearer"} if status == 401 and for_programs(request) else {}
     return _told(request, status, error.code, error.message, error.hint, error.facts, headers)
 
 
