@@ -1,12 +1,14 @@
-"""One commit of an app: what it says, where it is live, what a deploy of it would change, and the gates."""
+"""The commits of an app: the graph, what one says and would change, where it is live, and the gates."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shiphorn.errors import ShiphornError
+from shiphorn.deploy import resolve
+from shiphorn.errors import NotFound, ShiphornError, SourceError
 from shiphorn.model.deploy import Order
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
@@ -80,3 +82,32 @@ async def look(
         await orders.why(service, caller, order) if environment else None,
         trouble,
     )
+
+
+async def window(
+    service: Service, caller: Caller, app: str, start: int = 0, count: int = 100, digest: str = ""
+) -> dict[str, Any]:
+    """Rows of the graph, see `Graph.window`; `digest` names the graph that the rows are of, "" the newest.
+
+    Raises NotFound SH580, SH569 (there is no such graph, or it is not kept any more), SourceError SH201.
+    """
+    config = service.config(caller, app)
+    if digest:
+        graph = service.histories.graphs.kept(digest)
+        if graph is None:
+            raise NotFound("SH569", "that graph is not kept any more.", hint="Ask for the newest one.")
+    else:
+        found = await service.histories.fetch(service.world, config)
+        graph = found.graph
+        if graph is None:
+            raise SourceError("SH201", found.trouble or f"the repository of {app} could not be read.")
+    names = [name for name in config.environments if caller.sees(Scope(app, name))]
+    return graph.window(start, count, await asyncio.to_thread(standing, service.store, app, names))
+
+
+async def diff(service: Service, caller: Caller, app: str, sha: str, against: str) -> Diff:
+    """What a commit changes against another one; both are refs. Raises NotFound SH580, SourceError."""
+    source = service.world.source(service.config(caller, app))
+    new = await resolve.find(source, sha)
+    old = (await resolve.find(source, against)).sha if against else ""
+    return await source.diff(old, new.sha)

@@ -52,7 +52,9 @@ async def why(world: World, config: Config, order: Order, lives: Callable[[str],
 
 
 def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str = "") -> list[UnderWay]:
-    """The deploys that are not over: by environment, whoever holds it first, then in their order."""
+    """The deploys that are not over, of an app or of all: by environment, whoever holds it first, then in
+    the order of their turns.
+    """
     found = [
         UnderWay(
             one,
@@ -68,6 +70,6 @@ def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str
             one.deploy.order.environment,
             not one.holds,
             one.deploy.state == DeployState.QUEUED,
-            one.deploy.id,
+            one.deploy.place,
         ),
     )

@@ -30,7 +30,7 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `fleet` its hosts as they were read last, `reports` tell of deploys, and
-    `delivery` how deploying goes.
+    `delivery` how deploying goes. `works` tells whether this process's worker is at work.
     """
 
     world: World
@@ -43,6 +43,7 @@ class Service:
     fleet: KeptFleet = field(default_factory=KeptFleet)
     delivery: Delivery = field(default_factory=Delivery)
     reports: Reports = field(default_factory=Reports)
+    works: Callable[[], bool] = lambda: True
 
     @property
     def store(self) -> Store:
