@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,11 @@ import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from shiphorn.demo.project import break_repository, change_repository, make_repository
+from shiphorn.model.deploy import Deploy, Kind, Order
+from shiphorn.service.apps import Apps
+from shiphorn.service.shipping import put_on_record
+from shiphorn.store.sqlite import open_sqlite
+from shiphorn.store.store import Store
 from tests.programs import end_all_of, program
 
 HORN = Path(sys.executable).with_name("horn")
@@ -54,6 +59,31 @@ class Site:
         if "horn_csrf" not in client.cookies:
             client.get("/sign-in")
         return client.post(path, data=form | {"_csrf_token": client.cookies["horn_csrf"]})
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The record of the service, as another process on this machine sees it."""
+        store = Store(open_sqlite(self.folder / "state" / "shiphorn" / "state.db"))
+        yield store
+        store.close()
+
+    def order(self, app: str, environment: str) -> int:
+        """Put a deploy on record, which the service then carries out: its number."""
+        config = Apps(self.folder / "shiphorn.yml").config(app)
+        with self.store() as store:
+            return put_on_record(store, config, Order(app, environment, Kind.DEPLOY, actor=LOGIN)).id
+
+    def until(self, deploy_id: int, condition: Callable[[Deploy], object]) -> Deploy:
+        """Wait until a condition holds for a deploy."""
+        given_up_at = time.monotonic() + START_SECONDS
+        with self.store() as store:
+            while True:
+                deploy = store.deploys.get(deploy_id)
+                assert deploy is not None
+                if condition(deploy):
+                    return deploy
+                assert time.monotonic() < given_up_at, deploy
+                time.sleep(0.02)
 
     def change(self, app: str = "shop", *, bad: bool = False) -> None:
         """Commit another version of an app, one that fails in a region if it is to be bad."""
@@ -92,32 +122,43 @@ def write_service(folder: Path, regions: dict[str, Any], port: int) -> None:
 
 
 @contextmanager
-def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
-    """A service with its fleet, and ada as its admin."""
+def fleet_of(folder: Path, hosts: int) -> Iterator[dict[str, Any]]:
+    """A fleet in a process of its own: its regions."""
     with _started(
         [sys.executable, "-m", "shiphorn.demo.fleet", str(folder / "fleet"), "--hosts", str(hosts)], folder
     ) as fleet:
         assert fleet.stdout is not None
-        regions = json.loads(fleet.stdout.readline())["regions"]
-        port = _free_port()
-        write_service(folder, regions, port)
-        command = [
-            str(HORN),
-            "serve",
-            "--listen",
-            f"127.0.0.1:{port}",
-            "--config",
-            str(folder / "shiphorn.yml"),
-        ]
-        with _started(command, folder) as served:
-            site = Site(f"http://127.0.0.1:{port}", folder, regions)
-            code = _set_up_code(served)
-            with httpx.Client(base_url=site.url, follow_redirects=True, timeout=60) as client:
-                _until_up(client)
-                form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
-                assert site.send(client, "/set-up", form).status_code == 200
-            yield site
+        yield json.loads(fleet.stdout.readline())["regions"]
     end_all_of(folder)
+
+
+@contextmanager
+def served(folder: Path, port: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The service of a folder."""
+    listen = ["--listen", f"127.0.0.1:{port}", "--config", str(folder / "shiphorn.yml")]
+    with _started([str(HORN), "serve", *listen, *arguments], folder) as process:
+        yield process
+
+
+def set_up(site: Site, client: httpx.Client, process: subprocess.Popen[str]) -> None:
+    """Make ada the first admin of a service that has just started."""
+    code = _set_up_code(process)
+    until_up(client)
+    form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
+    assert site.send(client, "/set-up", form).status_code in (200, 303)
+
+
+@contextmanager
+def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
+    """A service with its fleet, and ada as its admin."""
+    with fleet_of(folder, hosts) as regions:
+        port = free_port()
+        write_service(folder, regions, port)
+        with served(folder, port) as process:
+            site = Site(f"http://127.0.0.1:{port}", folder, regions)
+            with httpx.Client(base_url=site.url, follow_redirects=True, timeout=60) as client:
+                set_up(site, client, process)
+            yield site
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +197,7 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
 
 @contextmanager
 def _started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("w")
+    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("a")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment_of(folder), cwd=folder
     )
@@ -177,7 +218,8 @@ def _set_up_code(served: subprocess.Popen[str]) -> str:
     raise AssertionError("the service ended before it was up")
 
 
-def _until_up(client: httpx.Client) -> None:
+def until_up(client: httpx.Client) -> None:
+    """Wait until a service answers."""
     given_up_at = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -189,7 +231,8 @@ def _until_up(client: httpx.Client) -> None:
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     import socket
 
     with socket.socket() as taken:

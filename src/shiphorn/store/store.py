@@ -18,6 +18,7 @@ from shiphorn.store.pulse import Pulse
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
+from shiphorn.store.tallies import Tallies
 from shiphorn.store.tokens import Tokens
 
 
@@ -45,6 +46,7 @@ class Store:
         self.tokens = Tokens(database)
         self.audit = Audit(database)
         self.pulse = Pulse(database)
+        self.tallies = Tallies(database)
 
     @property
     def place(self) -> str:

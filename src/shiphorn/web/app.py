@@ -18,6 +18,7 @@ from shiphorn.adapters.vault import Vault
 from shiphorn.service.service import Service
 from shiphorn.web import filters
 from shiphorn.web.given import DEPENDENCIES, OPEN
+from shiphorn.web.metrics import Metrics
 from shiphorn.web.pages import PAGES
 from shiphorn.web.problems import HANDLERS
 from shiphorn.web.security import Guarded, Headers
@@ -27,8 +28,17 @@ HERE = Path(__file__).resolve().parent
 STATIC_SECONDS = 3600
 
 
-def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "", **more: Any) -> Litestar:
+def make_app(
+    service: Service,
+    vault: Vault,
+    site: Site,
+    *,
+    set_up_code: str = "",
+    metrics: Metrics | None = None,
+    **more: Any,
+) -> Litestar:
     """The application. Whoever has the `set_up_code` becomes the first admin; `more` goes to Litestar."""
+    metrics = metrics or Metrics(service.store, service.apps, {})
     csrf = CSRFConfig(
         secret=vault.derived("csrf"),
         cookie_name="horn_csrf",
@@ -40,11 +50,21 @@ def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "
     return Litestar(
         path=site.base,
         route_handlers=[*PAGES, _static()],
-        state=State({"service": service, "vault": vault, "site": site, "set_up_code": set_up_code}),
+        state=State(
+            {
+                "service": service,
+                "vault": vault,
+                "site": site,
+                "set_up_code": set_up_code,
+                "metrics": metrics,
+            }
+        ),
         dependencies=DEPENDENCIES,
         middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded)],
         csrf_config=csrf,
         exception_handlers=HANDLERS,
+        # Its own would take over what the whole process logs.
+        logging_config=None,
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_templates(site))),
         **more,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import board, sign_in
+from shiphorn.web.pages import board, operations, sign_in
 
 PAGES = (
     *sign_in.ROUTES,
     *board.ROUTES,
+    *operations.ROUTES,
 )
