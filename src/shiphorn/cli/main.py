@@ -13,6 +13,7 @@ import typer
 
 import shiphorn
 from shiphorn.cli import (
+    backing_up,
     configuring,
     locking,
     looking,
@@ -67,7 +68,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
-    "Serve": (serving.serve, serving.worker),
+    "Serve": (serving.serve, serving.worker, backing_up.backup, backing_up.restore),
     "Set up": (configuring.init, looking.doctor),
     "Try": (trying.demo, trying.sound),
 }
