@@ -60,7 +60,7 @@ def make_app(
             }
         ),
         dependencies=DEPENDENCIES,
-        middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded)],
+        middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded, exclude=f"^{site.base}/static/")],
         csrf_config=csrf,
         exception_handlers=HANDLERS,
         # Its own would take over what the whole process logs.
