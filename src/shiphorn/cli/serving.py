@@ -58,7 +58,7 @@ def serve(
     from shiphorn.serving import serve as run  # noqa: PLC0415
 
     use_database(database)
-    host, port = _address(listen)
+    host, port = address(listen)
     path, single = service_files(config)
     listening = Listening(host, port, path, single, proxies, log)
     terminal.run(run(listening, lambda site, code: _announce(listen, site, code)))
@@ -105,7 +105,8 @@ def service_files(given: Path | None) -> tuple[Path, Path | None]:
     return path, None
 
 
-def _address(text: str) -> tuple[str, int]:
+def address(text: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT. Raises ConfigError SH155."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ConfigError(
