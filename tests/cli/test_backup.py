@@ -188,6 +188,21 @@ async def test_a_backup_overwrites_no_file_and_is_none_of_nothing(site: Site) ->
     assert [path.name for path in site.folder.glob(".horn*")] == []
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_what_root_restores_belongs_to_who_owns_the_state(site: Site) -> None:
+    assert (await site.deploy()).status == 0
+    assert (await site.horn("backup", "horn.tar.zst")).status == 0
+    state = site.folder / "other" / "shiphorn"
+    state.mkdir(parents=True)
+    os.chown(state, 12_345, 12_345)
+    site.env["XDG_STATE_HOME"] = str(state.parent)
+    assert (await site.horn("restore", "horn.tar.zst")).status == 0
+    assert {(path.name, path.stat().st_uid) for path in state.glob("*.db*")} == {
+        ("state.db", 12_345),
+        ("engine.db", 12_345),
+    }
+
+
 async def test_without_pg_dump_it_is_said_what_to_install(site: Site, postgres: Database) -> None:
     site.env["HORN_DATABASE"] = postgres.url
     assert (await site.deploy()).status == 0

@@ -7,6 +7,7 @@ that have had a later one refuse it, and what was done already is not done again
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -92,11 +93,13 @@ async def restore(installed: Installation, source: Path, *, replace: bool) -> di
                 await asyncio.to_thread(copying.require_sound, folder / name)
             database.dispose()
             for name in _SQLITE:
+                _give(folder / name, installed.state)
                 copying.put_in_place(folder / name, installed.state / name)
         else:
             there = await asyncio.to_thread(_emptied, database)
             await dumps.load(database.url, folder / _DUMP, there)
         if (folder / KEY).exists():
+            _give(folder / KEY, installed.state)
             (folder / KEY).replace(installed.state / KEY)
     # An older one is brought to the tables of this version.
     await asyncio.to_thread(lambda: Store(installed.open("state")).close())
@@ -155,6 +158,13 @@ def _require_same_key(installed: Installation, folder: Path, *, replace: bool) -
         raise DatabaseError(
             "SH809", f"{own} is another key than that of the backup.", hint="Keep a copy, then: --replace"
         )
+
+
+def _give(path: Path, like: Path) -> None:
+    """Let root restore what belongs to the user of a service."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _emptied(database: Engine) -> list[str]:
