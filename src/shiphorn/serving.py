@@ -210,11 +210,13 @@ def default_config() -> Path:
 
 def leave(status: int) -> None:
     """End this process at once, and what it started: what it worked on is on record."""
-    kill_started()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    try:
+        kill_started()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
 
 
 def _background(service: Service, lag: Lag) -> Callable[[Litestar], object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,18 @@ import httpx
 import pytest
 import yaml
 
-from tests.running_service import Site, fleet_of, free_port, served, set_up, until_up, write_service
+from tests.postgres import Database
+from tests.running_service import (
+    HORN,
+    Site,
+    environment_of,
+    fleet_of,
+    free_port,
+    served,
+    set_up,
+    until_up,
+    write_service,
+)
 
 AT_ONCE_SECONDS = 5.0
 """Far less than what pages under way are given to end."""
@@ -88,6 +100,23 @@ def test_who_listens_is_told_that_it_is_over_and_keeps_nobody_waiting(stopped: S
                 pass
         assert process.wait(30) == 0
         assert time.monotonic() - began < AT_ONCE_SECONDS
+
+
+def test_a_worker_ends_politely_too(tmp_path: Path, postgres: Database) -> None:
+    (tmp_path / "shiphorn.yml").write_text("")
+    env = environment_of(tmp_path) | {"HORN_DATABASE": postgres.url}
+    command = [str(HORN), "worker", "--config", str(tmp_path / "shiphorn.yml")]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+    given_up_at = time.monotonic() + 60
+    while postgres.sql(held) != [(1,)]:
+        assert time.monotonic() < given_up_at
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert postgres.sql(held) == [(0,)]
 
 
 def test_the_log_is_json_a_line_and_holds_no_secret(stopped: Site) -> None:

@@ -31,6 +31,8 @@ from shiphorn.store.store import Store
 
 LATE_EVENTS = 200
 """How many numbers of events are read again: PostgreSQL may show a lower one after a higher one."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A stranger who makes up methods makes no series of their own."""
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _PHASE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
@@ -70,7 +72,8 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the pattern of its path, "" for none."""
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).observe(seconds)
 
     def streaming(self, change: int) -> None:
         """Count one more, or one less, who listens."""

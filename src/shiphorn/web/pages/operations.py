@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
 
-from shiphorn.errors import Unknown
+from shiphorn.errors import DatabaseError, Unknown
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import caller_of_token
 from shiphorn.web.given import OPEN, TheMetrics, TheService, in_thread
 from shiphorn.web.metrics import seen_by, sees_all
 
+READY_SECONDS = 5.0
+"""Less than the store itself is patient for: who asks would have given up long ago."""
 _BY_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
@@ -24,10 +27,13 @@ async def health() -> str:
 
 
 @get("/ready", opt=OPEN, media_type=MediaType.TEXT)
-@in_thread
-def ready(service: TheService) -> str:
+async def ready(service: TheService) -> str:
     """Whether it can do its work: the database answers. Raises DatabaseError SH803, which is a 503."""
-    service.store.history.newest()
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await asyncio.to_thread(service.store.history.newest)
+    except TimeoutError as error:
+        raise DatabaseError("SH803", f"the database has not answered for {READY_SECONDS:.0f} s.") from error
     return "ready\n"
 
 
