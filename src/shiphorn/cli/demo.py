@@ -60,6 +60,7 @@ async def perform(hosts: int, *, stay: bool, mute: bool, directory: Path | None)
         _stop_servers(folder)
         if directory is None:
             shutil.rmtree(folder, ignore_errors=True)
+    _last_words(console, "" if directory is None else str(folder))
 
 
 async def _acts(console: Console, config: Config, folder: Path, ports: dict[str, int]) -> None:
@@ -96,7 +97,6 @@ async def _serve(console: Console, folder: Path, regions: dict[str, Any], *, sta
             )
             if stay:
                 await _stay(console, folder)
-    _last_words(console)
 
 
 def _show(console: Console, deploy: Deploy, hosts: int) -> None:
@@ -153,9 +153,10 @@ async def _stay(console: Console, folder: Path) -> None:
     await ended.wait()
 
 
-def _last_words(console: Console) -> None:
+def _last_words(console: Console, kept: str) -> None:
+    left = f"its files are in {kept}" if kept else "all of it is gone again"
     console.print(
-        "\nThat was the demo; all of it is gone again. Next:\n\n"
+        f"\nThat was the demo; {left}. Next:\n\n"
         "  horn init           in your project: writes its deploy.yml\n"
         "  horn serve          a service for your team\n"
         "  horn --help         all commands"

@@ -41,7 +41,7 @@ def _facts(event: Event) -> dict[str, Any]:
     return {
         name: value
         for name, value in told.items()
-        if name not in ("kind", "deploy_id", "at", *_TEXTS) and value not in ("", None)
+        if name not in ("kind", "deploy_id", "at", *_TEXTS) and value not in ("", None, {})
     }
 
 
