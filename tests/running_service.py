@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +80,20 @@ class Site:
 
     def until(self, deploy_id: int, *states: str, seconds: float = 60.0) -> Deploy:
         """A deploy once it is in one of the states; in any that is final, without them."""
+
+        def there(found: Deploy) -> bool:
+            return found.state in states or not (states or found.state.active)
+
+        return self.when(deploy_id, there, seconds=seconds)
+
+    def when(self, deploy_id: int, holds: Callable[[Deploy], bool], *, seconds: float = 60.0) -> Deploy:
+        """A deploy once something holds for it."""
         given_up_at = time.monotonic() + seconds
         with self.store() as store:
             while True:
                 found = store.deploys.get(deploy_id)
                 assert found is not None
-                if found.state in states or not (states or found.state.active):
+                if holds(found):
                     return found
                 assert time.monotonic() < given_up_at, f"deploy {deploy_id} is still {found.state}"
                 time.sleep(0.05)
@@ -154,32 +162,43 @@ def _serving_host(host: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
-    """A service with its fleet, and ada as its admin."""
+def fleet_of(folder: Path, hosts: int) -> Iterator[dict[str, Any]]:
+    """A fleet in a process of its own: its regions."""
     with _started(
         [sys.executable, "-m", "shiphorn.demo.fleet", str(folder / "fleet"), "--hosts", str(hosts)], folder
     ) as fleet:
         assert fleet.stdout is not None
-        regions = json.loads(fleet.stdout.readline())["regions"]
+        yield json.loads(fleet.stdout.readline())["regions"]
+    end_all_of(folder)
+
+
+@contextmanager
+def served(folder: Path, port: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The service of a folder."""
+    listen = ["--listen", f"127.0.0.1:{port}", "--config", str(folder / "shiphorn.yml")]
+    with _started([str(HORN), "serve", *listen, *arguments], folder) as process:
+        yield process
+
+
+def set_up(site: Site, client: httpx.Client, process: subprocess.Popen[str]) -> None:
+    """Make ada the first admin of a service that has just started."""
+    code = _set_up_code(process)
+    until_up(client)
+    form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
+    assert site.send(client, "/set-up", form).status_code in (200, 303)
+
+
+@contextmanager
+def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
+    """A service with its fleet, and ada as its admin."""
+    with fleet_of(folder, hosts) as regions:
         port = free_port()
         write_service(folder, regions, port)
-        command = [
-            str(HORN),
-            "serve",
-            "--listen",
-            f"127.0.0.1:{port}",
-            "--config",
-            str(folder / "shiphorn.yml"),
-        ]
-        with _started(command, folder) as served:
+        with served(folder, port) as process:
             site = Site(f"http://127.0.0.1:{port}", folder, regions)
-            code = _set_up_code(served)
             with httpx.Client(base_url=site.url, follow_redirects=True, timeout=60) as client:
-                until_up(client)
-                form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
-                assert site.send(client, "/set-up", form).status_code == 200
+                set_up(site, client, process)
             yield site
-    end_all_of(folder)
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +237,7 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
 
 @contextmanager
 def _started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("w")
+    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("a")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment_of(folder), cwd=folder
     )

@@ -39,6 +39,7 @@ _STATUS: tuple[tuple[type[ShiphornError], int], ...] = (
 _NOT_THERE = frozenset({"SH522", "SH528", "SH533", "SH110", "SH203"})
 """Codes of errors that say that something is not there, whatever their class."""
 _CODES = {404: "SH585", 405: "SH586", 403: "SH587", 400: "SH588", 415: "SH583"}
+_FOR_PROGRAMS = frozenset({"/healthz", "/readyz", "/metrics"})
 _TOO_OFTEN = "retry_after_seconds"
 
 _log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ HANDLERS: ExceptionHandlersMap = {ShiphornError: _expected, HTTPException: _http
 
 def for_programs(request: Request[Any, Any, Any]) -> bool:
     """Whether a program asks, and not a person's browser."""
-    return request.url.path.startswith(f"{request.app.state.site.base}/api/")
+    inner = request.url.path.removeprefix(request.app.state.site.base)
+    return inner.startswith("/api/") or inner in _FOR_PROGRAMS
 
 
 def _told(

@@ -10,6 +10,7 @@ from shiphorn.web.pages import (
     deploy,
     fleet,
     history,
+    operations,
     settings,
     settings_apps,
     settings_audit,
@@ -34,4 +35,5 @@ PAGES = (
     *settings_people.ROUTES,
     *settings_audit.ROUTES,
     *account.ROUTES,
+    *operations.ROUTES,
 )
