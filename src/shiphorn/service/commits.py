@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shiphorn.deploy.gates import ask_all
 from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Order
+from shiphorn.model.gates import Question
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
-from shiphorn.service import orders
-from shiphorn.service.gates import Why
+from shiphorn.ports import Source
+from shiphorn.service.gates import Why, queue
 from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
 from shiphorn.service.standing import standing
@@ -51,24 +55,21 @@ async def look(
     """A commit by its id or the beginning of it. Raises NotFound SH580, ConfigError SH110, SourceError."""
     config = service.config(caller, app, environment)
     source = service.world.source(config)
-    commit = await source.resolve(sha)
+    commit = (graph.named(sha) if graph else None) or await source.resolve(sha)
     seen = [name for name in config.environments if caller.sees(Scope(app, name))]
     stands = standing(service.store, app, seen)
     row = graph.row_of(commit.sha) if graph is not None else None
     window = graph.window(row, 1, stands)["rows"][0] if graph is not None and row is not None else {}
     parents = graph.node(row).parents if graph is not None and row is not None else ()
     live = stands.live.get(environment, "")
-    to_live = bool(live) and await source.has(live)
+    known = graph is not None and graph.row_of(live) is not None
+    to_live = bool(live) and (known or await source.has(live))
     base = live if to_live else next(iter(parents), "")
-    diff, trouble = None, ""
-    try:
-        diff = await source.diff(base, commit.sha, limit_bytes=DIFF_SHOWN_BYTES)
-    except ShiphornError as error:
-        trouble = str(error)
-    order = Order(app, environment, ref=commit.sha)
+    order = Order(app, environment, ref=commit.sha, actor=caller.name)
+    (diff, trouble), message = await asyncio.gather(_diff(source, base, commit.sha), source.show(commit.sha))
     return CommitLook(
         commit,
-        await source.show(commit.sha),
+        message,
         window.get("refs", ()),
         [name for name, one in stands.live.items() if one == commit.sha],
         window.get("shipped", ()),
@@ -77,6 +78,20 @@ async def look(
         base,
         to_live,
         diff,
-        await orders.why(service, caller, order) if environment else None,
+        await _why(service, order, commit, live) if environment else None,
         trouble,
     )
+
+
+async def _diff(source: Source, base: str, sha: str) -> tuple[Diff | None, str]:
+    """What differs, or why nobody can say."""
+    try:
+        return await source.diff(base, sha, limit_bytes=DIFF_SHOWN_BYTES), ""
+    except ShiphornError as error:
+        return None, str(error)
+
+
+async def _why(service: Service, order: Order, commit: Commit, live: str) -> Why:
+    """As `gates.why`, of a commit that is known already."""
+    answers = await ask_all(service.world, Question(order, commit.sha, live, time.time()))
+    return Why(order, commit, answers, queue(service.store, order.app, service.lives, order.environment))
