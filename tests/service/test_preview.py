@@ -107,6 +107,9 @@ async def test_it_names_what_goes_in_what_does_not_and_whose_work_is_overwritten
     assert found.overwritten == [("Alan", 1)]
     assert found.open
     assert found.troubles == []
+    history = await service.histories.fetch(service.world, service.apps.config("shop"))
+    assert history.graph is not None
+    assert (await preview(service, ADA, order("search"), history.graph)).commits == found.commits
 
 
 async def test_hosts_come_from_the_inventory_with_their_waves_and_what_they_would_go_back_to(

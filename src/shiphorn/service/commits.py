@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shiphorn.deploy import resolve
-from shiphorn.errors import NotFound, ShiphornError, SourceError
 from shiphorn.model.deploy import Order
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
-from shiphorn.service import orders
 from shiphorn.service.gates import Why
 from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
@@ -53,24 +50,21 @@ async def look(
     """A commit by its id or the beginning of it. Raises NotFound SH580, ConfigError SH110, SourceError."""
     config = service.config(caller, app, environment)
     source = service.world.source(config)
-    commit = await source.resolve(sha)
+    commit = (graph.named(sha) if graph else None) or await source.resolve(sha)
     seen = [name for name in config.environments if caller.sees(Scope(app, name))]
     stands = standing(service.store, app, seen)
     row = graph.row_of(commit.sha) if graph is not None else None
     window = graph.window(row, 1, stands)["rows"][0] if graph is not None and row is not None else {}
     parents = graph.node(row).parents if graph is not None and row is not None else ()
     live = stands.live.get(environment, "")
-    to_live = bool(live) and await source.has(live)
+    known = graph is not None and graph.row_of(live) is not None
+    to_live = bool(live) and (known or await source.has(live))
     base = live if to_live else next(iter(parents), "")
-    diff, trouble = None, ""
-    try:
-        diff = await source.diff(base, commit.sha, limit_bytes=DIFF_SHOWN_BYTES)
-    except ShiphornError as error:
-        trouble = str(error)
-    order = Order(app, environment, ref=commit.sha)
+    order = Order(app, environment, ref=commit.sha, actor=caller.name)
+    (diff, trouble), message = await asyncio.gather(_diff(source, base, commit.sha), source.show(commit.sha))
     return CommitLook(
         commit,
-        await source.show(commit.sha),
+        message,
         window.get("refs", ()),
         [name for name, one in stands.live.items() if one == commit.sha],
         window.get("shipped", ()),
@@ -79,35 +73,6 @@ async def look(
         base,
         to_live,
         diff,
-        await orders.why(service, caller, order) if environment else None,
+        await _why(service, order, commit, live) if environment else None,
         trouble,
     )
-
-
-async def window(
-    service: Service, caller: Caller, app: str, start: int = 0, count: int = 100, digest: str = ""
-) -> dict[str, Any]:
-    """Rows of the graph, see `Graph.window`; `digest` names the graph that the rows are of, "" the newest.
-
-    Raises NotFound SH580, SH569 (there is no such graph, or it is not kept any more), SourceError SH201.
-    """
-    config = service.config(caller, app)
-    if digest:
-        graph = service.histories.graphs.kept(digest)
-        if graph is None:
-            raise NotFound("SH569", "that graph is not kept any more.", hint="Ask for the newest one.")
-    else:
-        found = await service.histories.fetch(service.world, config)
-        graph = found.graph
-        if graph is None:
-            raise SourceError("SH201", found.trouble or f"the repository of {app} could not be read.")
-    names = [name for name in config.environments if caller.sees(Scope(app, name))]
-    return graph.window(start, count, await asyncio.to_thread(standing, service.store, app, names))
-
-
-async def diff(service: Service, caller: Caller, app: str, sha: str, against: str) -> Diff:
-    """What a commit changes against another one; both are refs. Raises NotFound SH580, SourceError."""
-    source = service.world.source(service.config(caller, app))
-    new = await resolve.find(source, sha)
-    old = (await resolve.find(source, against)).sha if against else ""
-    return await source.diff(old, new.sha)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from shiphorn.model.graph import Node, Ref, RefKind, Refs
+from shiphorn.model.release import Commit
 from shiphorn.ports import GRAPH_LIMIT, Source
 from shiphorn.service.lanes import lay_out
 
@@ -66,6 +67,15 @@ class Graph:
     def row_of(self, sha: str) -> int | None:
         """The row of a commit by its whole id."""
         return self._rows.get(sha)
+
+    def named(self, ref: str) -> Commit | None:
+        """The commit of a branch, a tag or a whole id, in this order; None when it is not here."""
+        for kind in (RefKind.BRANCH, RefKind.TAG):
+            for one in self.refs.all:
+                if one.kind == kind and one.name == ref and one.sha in self._rows:
+                    return self._nodes[self._rows[one.sha]].commit
+        row = self._rows.get(ref)
+        return None if row is None else self._nodes[row].commit
 
     def refs_of(self, row: int) -> Sequence[Mapping[str, Any]]:
         """The names at a commit: {name, kind, default}, the default branch first."""

@@ -24,6 +24,7 @@ from shiphorn.model.target import Host
 from shiphorn.ports import Source
 from shiphorn.service.estimate import Estimate, estimate
 from shiphorn.service.gates import UnderWay, queue
+from shiphorn.service.graph import Graph
 from shiphorn.service.hosts import listed
 from shiphorn.service.intent import Standing
 from shiphorn.service.service import Service
@@ -119,8 +120,11 @@ class Preview:
         return Counter(one.author for one in self.commits.removing).most_common()
 
 
-async def preview(service: Service, caller: Caller, order: Order) -> Preview:
-    """What an order of the caller would do. Raises NotFound SH580, ConfigError SH110."""
+async def preview(service: Service, caller: Caller, order: Order, graph: Graph | None = None) -> Preview:
+    """What an order of the caller would do. Raises NotFound SH580, ConfigError SH110.
+
+    What a `graph` of the repository knows git is not asked for: that is many times as fast.
+    """
     config = service.config(caller, order.app, order.environment)
     order, place = replace(order, actor=caller.name), (order.app, order.environment)
     store, troubles = service.store, list[ShiphornError]()
@@ -131,7 +135,7 @@ async def preview(service: Service, caller: Caller, order: Order) -> Preview:
     commit, release, gets = None, live.release if live else "", dict[str, str]()
     if order.kind == Kind.DEPLOY:
         release = ""
-        commit, config = await _of_ref(service, config, order, troubles)
+        commit, config = await _of_ref(service, config, order, troubles, graph)
     environment = config.environment(order.environment)
     everything = await _everything(service, config, environment, troubles)
     chosen = [host for host in everything if order.selection.matches(host)]
@@ -156,7 +160,7 @@ async def preview(service: Service, caller: Caller, order: Order) -> Preview:
         commit,
         release,
         live,
-        await _commits(source, config, order, commit, live_sha),
+        await _commits(source, config, order, commit, live_sha, graph),
         everything,
         [
             Step(run.host, run.wave, _runs(seen.get(run.host.name)), gets.get(run.host.name, release))
@@ -213,12 +217,13 @@ def staying(config: Config, order: Order, hosts: Sequence[Host]) -> list[str]:
 
 
 async def _of_ref(
-    service: Service, config: Config, order: Order, troubles: list[ShiphornError]
+    service: Service, config: Config, order: Order, troubles: list[ShiphornError], graph: Graph | None
 ) -> tuple[Commit | None, Config]:
     """The commit of a deploy, and the config that it would go by."""
     try:
         named = resolve.named(service.store, order.app, order.environment, order.ref or config.branch)
-        commit = await found(service.world.source(config), named)
+        here = graph.named(named or graph.refs.default) if graph else None
+        commit = here or await found(service.world.source(config), named)
         at, _ = await service.apps.config_at(service.world, order.app, order.environment, commit.sha)
         at.environment(order.environment)
     except ShiphornError as error:
@@ -259,10 +264,12 @@ def _going_back(
 
 
 async def _commits(
-    source: Source, config: Config, order: Order, commit: Commit | None, live_sha: str
+    source: Source, config: Config, order: Order, commit: Commit | None, live_sha: str, graph: Graph | None
 ) -> Commits:
     if commit is None or order.kind == Kind.CONVERGE:
         return Commits()
+    if graph is not None and (drawn := _from_graph(graph, config, order, commit, live_sha)):
+        return drawn
     known = bool(live_sha) and await source.has(live_sha)
     missing: Sequence[Commit] = ()
     if order.kind == Kind.DEPLOY:
@@ -272,6 +279,22 @@ async def _commits(
         await source.log(live_sha, commit.sha, limit=COMMITS_SHOWN) if known else (),
         await source.log(commit.sha, live_sha, limit=COMMITS_SHOWN) if known else (),
         missing,
+    )
+
+
+def _from_graph(graph: Graph, config: Config, order: Order, commit: Commit, live_sha: str) -> Commits | None:
+    """The same by what is in memory; None where that does not know all of it."""
+    head = graph.named(config.branch or graph.refs.default)
+    if head is None or graph.row_of(commit.sha) is None or (live_sha and graph.row_of(live_sha) is None):
+        return None
+
+    def lacking(old: str, new: str) -> list[Commit]:
+        return [graph.node(row).commit for row in graph.ahead(old, new)[:COMMITS_SHOWN]]
+
+    return Commits(
+        lacking(live_sha, commit.sha) if live_sha else (),
+        lacking(commit.sha, live_sha) if live_sha else (),
+        lacking(commit.sha, head.sha) if order.kind == Kind.DEPLOY else (),
     )
 
 

@@ -146,7 +146,7 @@ async def _context(service: Service, caller: Caller, app: str, asked: MultiDict[
         raise NotFound("SH595", f"{app} has no environment {choice.environment}.", hint="Or it is not yours.")
     config = service.config(caller, app)
     history = await service.histories.of(service.world, config, wait_seconds=0)
-    found = await preview(service, caller, choice.order(app))
+    found = await preview(service, caller, choice.order(app), history.graph)
     scope = Scope(app, choice.environment)
     return {
         "here": "Board",
