@@ -21,7 +21,7 @@ class Row(NamedTuple):
     deployer: int
     admin: int
     path: str
-    form: Mapping[str, str] = MappingProxyType({})
+    form: Mapping[str, str] | None = None
 
 
 def everybody(path: str, status: int = 200, **form: str) -> Row:
@@ -159,11 +159,13 @@ def test_a_stranger_is_led_to_sign_in_or_refused(
         answer = stranger.get(row.path)
         assert (answer.status_code, answer.headers["location"][:14]) == (302, "/sign-in?next=")
     else:
-        assert site.send(stranger, row.path, dict(row.form)).status_code == 401
+        assert site.send(stranger, row.path, dict(row.form or {})).status_code == 401
 
 
 def _status(site: Site, client: httpx.Client, method: str, row: Row) -> int:
-    answer: Any = client.get(row.path) if method == "GET" else site.send(client, row.path, dict(row.form))
+    answer: Any = (
+        client.get(row.path) if method == "GET" else site.send(client, row.path, dict(row.form or {}))
+    )
     return int(answer.status_code)
 
 
