@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from shiphorn.cli.main import app
-from shiphorn.config.reference import markdown
+from shiphorn.config.reference import markdown, service_markdown
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -48,7 +48,7 @@ def _command(command: Any, name: str) -> str:
 
 def main() -> int:
     """Exit status: 1 if --check finds a stale file."""
-    wanted = {"cli.md": cli(), "config.md": markdown()}
+    wanted = {"cli.md": cli(), "config.md": markdown(), "service.md": service_markdown()}
     stale = [
         name
         for name, text in wanted.items()

@@ -20,12 +20,20 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from shiphorn.demo.project import break_repository, change_repository, make_repository
+from shiphorn.demo.project import make_repository
+from shiphorn.model.deploy import Deploy, Order
+from shiphorn.service.apps import Apps
+from shiphorn.service.shipping import put_on_record
+from shiphorn.store.sqlite import open_sqlite
+from shiphorn.store.store import Store
 from tests.programs import end_all_of, program
 
 HORN = Path(sys.executable).with_name("horn")
 START_SECONDS = 60.0
 LOGIN, PASSWORD = "ada", "correct horse battery"
+AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+_GOOD_ANSWER = "send_response(200)"
+_BAD_ANSWER = 'send_response(500 if FACTS["region"] == "us" else 200)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,45 @@ class Site:
             client.get("/sign-in")
         return client.post(path, data=form | {"_csrf_token": client.cookies["horn_csrf"]})
 
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """What the service has on record."""
+        store = Store(open_sqlite(self.folder / "state" / "shiphorn" / "state.db"))
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def ship(self, app: str, environment: str, **order: Any) -> int:
+        """Have the service's worker carry out an order of ada's: the number of the deploy."""
+        config = Apps(self.folder / "shiphorn.yml").config(app)
+        with self.store() as store:
+            return put_on_record(store, config, Order(app, environment, actor=LOGIN, **order)).id
+
+    def until(self, deploy_id: int, *states: str, seconds: float = 60.0) -> Deploy:
+        """A deploy once it is in one of the states; in any that is final, without them."""
+        given_up_at = time.monotonic() + seconds
+        with self.store() as store:
+            while True:
+                found = store.deploys.get(deploy_id)
+                assert found is not None
+                if found.state in states or not (states or found.state.active):
+                    return found
+                assert time.monotonic() < given_up_at, f"deploy {deploy_id} is still {found.state}"
+                time.sleep(0.05)
+
     def change(self, app: str = "shop", *, bad: bool = False) -> None:
-        """Commit another version of an app, one that fails in a region if it is to be bad."""
-        (break_repository if bad else change_repository)(self.folder / f"{app}.git")
+        """Commit another version of an app, one that answers with errors in us if it is to be bad."""
+        path = self.folder / f"{app}.git"
+        program = path / "app.py"
+        text = program.read_text().replace(_BAD_ANSWER, _GOOD_ANSWER)
+        program.write_text(text.replace(_GOOD_ANSWER, _BAD_ANSWER) if bad else text)
+        version = path / "VERSION"
+        number = int(version.read_text()) + 1 if version.exists() else 2
+        version.write_text(f"{number}\n")
+        subject = f"Even faster, version {number}" if bad else f"Full steam ahead, version {number}"
+        for arguments in (("add", "--all"), ("commit", "--quiet", "--message", subject)):
+            subprocess.run(["git", "-C", path, *AUTHOR, *arguments], check=True)
 
 
 def environment_of(folder: Path) -> dict[str, str]:
@@ -87,8 +131,26 @@ def write_service(folder: Path, regions: dict[str, Any], port: int) -> None:
     (folder / "apps").mkdir()
     for app in ("shop", "blog"):
         make_repository(folder / f"{app}.git")
-        text = {"app": app, "repo": f"../{app}.git", "commands": {"build": ["bin/build"]}}
+        text: dict[str, Any] = {"app": app, "repo": f"../{app}.git", "commands": {"build": ["bin/build"]}}
+        if app == "shop":
+            text |= {"shared": {"dirs": ["log", "run"]}, "environments": _serving(regions)}
         (folder / "apps" / f"{app}.yml").write_text(yaml.safe_dump(text))
+
+
+def _serving(regions: dict[str, Any]) -> dict[str, Any]:
+    """The environments of an app whose hosts serve in production, each at its own port, and are watched."""
+    served = {
+        name: region | {"hosts": [_serving_host(host) for host in region["hosts"]]}
+        for name, region in regions.items()
+    }
+    commands = {"build": ["bin/build"], "stage": ["cat bin/build"], "restart": ["bin/restart"]}
+    return {"staging": {}, "production": {"regions": served, "commands": commands}}
+
+
+def _serving_host(host: dict[str, Any]) -> dict[str, Any]:
+    port = free_port()
+    check = {"http": f"http://{{address}}:{port}/", "body": "<h1>", "interval": "300ms"}
+    return host | {"env": {"PORT": str(port)}, "watch": [check]}
 
 
 @contextmanager
@@ -127,9 +189,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Not for the whole session: its loop would be in the way of asynchronous tests."""
     with sync_playwright() as playwright:
         path = program("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

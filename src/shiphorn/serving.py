@@ -28,6 +28,7 @@ from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
 from shiphorn.service.live import Live
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import needs_set_up, purge
@@ -109,9 +110,10 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         open_world(lambda _: None) as world,
         Live(world.store) as live,
         Heartbeat(world.store) as heartbeat,
+        Histories() as histories,
     ):
         await asyncio.to_thread(thread.wait)
-        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat)
+        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat, histories)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         app = make_app(
             service, open_vault(home().state), site, set_up_code=code, lifespan=[_background(service)]

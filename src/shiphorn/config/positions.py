@@ -70,6 +70,12 @@ class Positions:
         """Move the items of a list by so many: others were put in front of them."""
         self._places = {_shifted(one, key, by): place for one, place in self._places.items()}
 
+    def lift(self, name: str) -> None:
+        """Give what stands below a key at the top of the file a place at the top, too."""
+        inner = {key: place for key, place in self._places.items() if key[:1] == (name,) and len(key) > 1}
+        self._places |= {key[1:]: place for key, place in inner.items()}
+        self._written |= {key[1:]: text for key, text in self._written.items() if key[:1] == (name,)}
+
     def over(self, below: Positions) -> None:
         """Add the places of a file that this one lies over: where both have a value, it is this one's."""
         self._places = below._places | self._places

@@ -21,6 +21,7 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
+from shiphorn.config.service import OidcEntry, ServiceFile, SignIn
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -52,9 +53,35 @@ In `env` and `deploy_to`, `{app}`, `{environment}`, `{region}`, `{zone}` and `{h
 """
 
 
+_SERVICE_HEAD = """\
+# shiphorn.yml
+
+Generated from the schema; `make docs` writes it anew.
+
+What a service is told about itself, and what all of its apps have in common. An app is a file of its own,
+`apps/NAME.yml`: a [deploy.yml](config.md) that leaves out what stands here. Its `environments` may be a list
+of names, or be left out for all of them; what it says of one lies over what is said here, and an app with
+hosts of its own in an environment goes to these alone. `config: deploy.yml` in it has the rest read from
+the app's own repository, at the revision that is deployed.
+
+Both kinds of files are read again when they change. What is wrong with one is shown on the board, and what
+was good before stays in force. Paths are relative to the file that they stand in.
+"""
+_SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
+    ("Top of the file", ServiceFile, None),
+    ("sign_in", SignIn, None),
+    ("oidc", OidcEntry, None),
+)
+
+
 def markdown() -> str:
-    """The whole reference."""
+    """The whole reference of deploy.yml."""
     return _HEAD + "".join(_section(*section) for section in _SECTIONS)
+
+
+def service_markdown() -> str:
+    """The whole reference of shiphorn.yml."""
+    return _SERVICE_HEAD + "".join(_section(*section) for section in _SERVICE_SECTIONS)
 
 
 def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None) -> str:

@@ -153,6 +153,9 @@ def load(path: Path) -> ServiceConfig:
         return ServiceConfig(path, ServiceFile(), {}, Positions(path))
     data, positions = read(text, path)
     whole.keep_env_as_written(data, positions)
+    if isinstance(data.get("defaults"), dict):
+        positions.lift("defaults")
+        whole.keep_env_as_written(data["defaults"], positions)
     found = whole.problems(data)
     # Whether deploy_to is set only an app can tell.
     found = [one for one in found if "deploy_to" not in one[1]]

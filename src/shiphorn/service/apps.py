@@ -152,8 +152,8 @@ class Apps:
     async def refresh_repositories(self, world: World) -> None:
         """Read the configs again that repositories hold, each from the branch it is deployed from."""
         for app in [one for one in self._apps.values() if one.inner]:
-            config = app.config or _to_fetch(app)
             try:
+                config = app.config or _to_fetch(app)
                 commit = await resolve.find(world.source(config), config.branch)
                 app.config = await self._of_commit(app, world, config, commit.sha)
                 app.wrong = None
@@ -166,7 +166,7 @@ class Apps:
             raise SourceError(
                 "SH216", f"commit {sha[:8]} of {config.app} has no file {app.inner}.", hint=f"See {app.path}."
             )
-        return self.service.app(text, app.path.with_name(f"{app.path.stem}:{app.inner}"), app.head)
+        return self.service.app(text, app.path.with_name(f"{app.path.stem}:{Path(app.inner).name}"), app.head)
 
     def _refresh_service(self) -> bool:
         """Read shiphorn.yml again if it has changed; whether it has."""
@@ -210,7 +210,7 @@ class Apps:
 def _to_fetch(app: _App) -> Config:
     """As much of a config as it takes to fetch the repository that holds the rest."""
     outer = {name: app.head[name] for name in ("app", "repo", "branch") if name in app.head}
-    stand_in = {"deploy_to": "~/", "environments": {"any": {}}}
+    stand_in = {"deploy_to": "~/any", "environments": {"any": {}}}
     return load_text(json.dumps(outer | stand_in), app.path)
 
 

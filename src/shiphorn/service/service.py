@@ -13,12 +13,13 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
-from shiphorn.service.delivery import Reports
-from shiphorn.service.graph import Graphs
+from shiphorn.service.delivery import DoraReports
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
 from shiphorn.service.kept_fleet import KeptFleet
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
+from shiphorn.service.report import Reports
 from shiphorn.store.store import Store
 
 
@@ -27,8 +28,9 @@ class Service:
     """The parts of a running service.
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
-    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `graphs` are
-    the histories of repositories, `fleet` its hosts as they were read last, `reports` how deploying goes.
+    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
+    those of repositories, `reports` tell of deploys, and `dora` of how deploying goes; `fleet` are its hosts as
+    they were read last.
     """
 
     world: World
@@ -37,8 +39,9 @@ class Service:
     wake: Callable[[], None]
     live: Live
     heartbeat: Heartbeat
-    graphs: Graphs = field(default_factory=Graphs)
+    histories: Histories = field(default_factory=Histories)
     fleet: KeptFleet = field(default_factory=KeptFleet)
+    dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)
 
     @property

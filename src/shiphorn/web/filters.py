@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -64,6 +65,23 @@ def day(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%-d %b}"
 
 
+def clock(at: float) -> Markup:
+    """A moment as the time of its day in UTC, to the second; the date on hover."""
+    exact = datetime.fromtimestamp(at, UTC)
+    return Markup('<span title="{}">{}</span>').format(f"{exact:%Y-%m-%d %H:%M:%S} UTC", f"{exact:%H:%M:%S}")
+
+
+def marked(text: str, wanted: str) -> Markup:
+    """Text in which what somebody looks for stands out, whatever its case."""
+    if not wanted:
+        return escape(text)
+    parts = re.split(f"({re.escape(wanted)})", text, flags=re.IGNORECASE)
+    marks = (
+        Markup("<mark>{}</mark>").format(one) if odd % 2 else escape(one) for odd, one in enumerate(parts)
+    )
+    return Markup("").join(marks)
+
+
 def short(sha: str) -> str:
     """The first eight digits of a commit."""
     return sha[:8]
@@ -94,6 +112,8 @@ ALL: dict[str, Any] = {
     "seconds": seconds,
     "brief": brief,
     "day": day,
+    "clock": clock,
+    "marked": marked,
     "short": short,
     "plural": plural,
     "linked": linked,

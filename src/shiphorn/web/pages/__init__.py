@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from shiphorn.web.pages import (
     account,
+    app,
+    app_forms,
     board,
+    deploy,
     fleet,
     history,
     settings,
     settings_apps,
     settings_audit,
     settings_people,
+    ship,
     sign_in,
     sign_in_oidc,
 )
@@ -26,4 +30,8 @@ PAGES = (
     *settings_people.ROUTES,
     *settings_audit.ROUTES,
     *account.ROUTES,
+    *app.ROUTES,
+    *app_forms.ROUTES,
+    *ship.ROUTES,
+    *deploy.ROUTES,
 )

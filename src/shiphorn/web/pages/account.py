@@ -32,13 +32,6 @@ class NewPassword:
     current: str = ""
 
 
-@dataclass
-class Mute:
-    """Whether the horn is to stay silent: "" lets it sound."""
-
-    muted: str = ""
-
-
 @get("/account")
 @in_thread
 def show(request: Request[Any, Any, Any], service: TheService, caller: TheCaller) -> Response[Any]:
@@ -92,16 +85,6 @@ def sign_out(
     return site.back("/account", "Every other browser is signed out.")
 
 
-@post("/account/mute")
-@in_thread
-def mute(service: TheService, caller: TheCaller, site: TheSite, data: Annotated[Mute, Form]) -> Response[Any]:
-    """Silence the horn for oneself, or let it sound."""
-    people.mute(service.store, caller, bool(data.muted), time.time())
-    return site.back(
-        "/account", "The horn stays silent for you." if data.muted else "You will hear the horn."
-    )
-
-
 def _page(
     request: Request[Any, Any, Any], service: Service, caller: Caller, problem: ShiphornError | None = None
 ) -> Response[Any]:
@@ -119,4 +102,4 @@ def _page(
     return Template("account.html", context=context, status_code=422 if problem else 200)
 
 
-ROUTES = (show, describe, password, sign_out, mute)
+ROUTES = (show, describe, password, sign_out)

@@ -1,0 +1,82 @@
+"""One commit of an app: what it says, where it is live, what a deploy of it would change, and the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shiphorn.errors import ShiphornError
+from shiphorn.model.deploy import Order
+from shiphorn.model.graph import Diff
+from shiphorn.model.locks import BadMark, Scope
+from shiphorn.model.people import Caller
+from shiphorn.model.release import Commit
+from shiphorn.service import orders
+from shiphorn.service.gates import Why
+from shiphorn.service.graph import Graph
+from shiphorn.service.service import Service
+from shiphorn.service.standing import standing
+
+DIFF_SHOWN_BYTES = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLook:
+    """A commit and how it stands.
+
+    `live` is where it is live, `within` the environments whose live commit contains it. `base` is the commit
+    that the `diff` begins at, "" for nothing at all: what is live in the `environment`, or the first parent
+    when that is not known or none is named; `to_live` tells which of the two. `why` is None without an
+    environment, `trouble` why there is no diff.
+    """
+
+    commit: Commit
+    message: str
+    refs: Sequence[Mapping[str, Any]]
+    live: Sequence[str]
+    within: Sequence[str]
+    marks: Sequence[BadMark]
+    environment: str
+    base: str
+    to_live: bool
+    diff: Diff | None
+    why: Why | None
+    trouble: str = ""
+
+
+async def look(
+    service: Service, caller: Caller, app: str, sha: str, environment: str, graph: Graph | None
+) -> CommitLook:
+    """A commit by its id or the beginning of it. Raises NotFound SH580, ConfigError SH110, SourceError."""
+    config = service.config(caller, app, environment)
+    source = service.world.source(config)
+    commit = await source.resolve(sha)
+    seen = [name for name in config.environments if caller.sees(Scope(app, name))]
+    stands = standing(service.store, app, seen)
+    row = graph.row_of(commit.sha) if graph is not None else None
+    window = graph.window(row, 1, stands)["rows"][0] if graph is not None and row is not None else {}
+    parents = graph.node(row).parents if graph is not None and row is not None else ()
+    live = stands.live.get(environment, "")
+    to_live = bool(live) and await source.has(live)
+    base = live if to_live else next(iter(parents), "")
+    diff, trouble = None, ""
+    try:
+        diff = await source.diff(base, commit.sha, limit_bytes=DIFF_SHOWN_BYTES)
+    except ShiphornError as error:
+        trouble = str(error)
+    order = Order(app, environment, ref=commit.sha)
+    return CommitLook(
+        commit,
+        await source.show(commit.sha),
+        window.get("refs", ()),
+        [name for name, one in stands.live.items() if one == commit.sha],
+        window.get("shipped", ()),
+        service.store.marks.of_commit(app, commit.sha),
+        environment,
+        base,
+        to_live,
+        diff,
+        await orders.why(service, caller, order) if environment else None,
+        trouble,
+    )

@@ -1,0 +1,146 @@
+"""shiphorn.yml, and how apps lie over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shiphorn.config import service
+from shiphorn.config.load import Config
+from shiphorn.config.service import ServiceConfig
+from shiphorn.errors import ConfigError
+from shiphorn.model.settings import Moment
+
+COMMON = """\
+url: https://deploy.example.com/horn
+defaults:
+  deploy_to: /srv/{app}
+  ssh: {user: deploy, identity_file: keys/id}
+  env: {TEAM: core, VERSION: 1.10}
+hooks:
+  restart: [logger switched]
+secrets: {DB: {file: secrets/db}}
+environments:
+  staging: {hosts: [s1]}
+  production:
+    waves: [1, 50%]
+    regions:
+      eu: {hosts: [e1, e2], env: {CURRENCY: EUR}}
+      us: {inventory: {exec: ./hosts.py}}
+"""
+
+
+@pytest.fixture
+def common(tmp_path: Path) -> ServiceConfig:
+    (tmp_path / "shiphorn.yml").write_text(COMMON)
+    return service.load(tmp_path / "shiphorn.yml")
+
+
+def app(common: ServiceConfig, text: str) -> Config:
+    return common.app(text, common.directory / "apps" / "shop.yml")
+
+
+def test_an_app_needs_its_name_and_repository_only(common: ServiceConfig) -> None:
+    shop = app(common, "app: shop\nrepo: git@example.com:acme/shop.git\n")
+    assert shop.environments == ("staging", "production")
+    host = shop.environment("production").regions[0].hosts[0]
+    settings = shop.settings("production", host)
+    assert settings.deploy_to == "/srv/shop"
+    assert settings.env == {"TEAM": "core", "VERSION": "1.10", "CURRENCY": "EUR"}
+    assert settings.login.user == "deploy"
+
+
+def test_an_app_goes_to_the_environments_that_it_lists(common: ServiceConfig) -> None:
+    shop = app(common, "app: shop\nrepo: r\nenvironments: [staging]\n")
+    assert shop.environments == ("staging",)
+
+
+def test_what_an_app_says_wins_over_what_all_have(common: ServiceConfig) -> None:
+    shop = app(
+        common,
+        "app: shop\nrepo: r\nenv: {TEAM: web}\n"
+        "environments: {production: {waves: [2], bake: 1m}, staging: }\n",
+    )
+    production = shop.environment("production")
+    assert production.limits.waves.sizes == ("2",)
+    assert production.limits.bake_seconds == 60
+    assert [region.name for region in production.regions] == ["eu", "us"]
+    assert shop.settings("staging", shop.environment("staging").regions[0].hosts[0]).env["TEAM"] == "web"
+
+
+def test_an_app_with_hosts_of_its_own_goes_to_these_alone(common: ServiceConfig) -> None:
+    shop = app(common, "app: shop\nrepo: r\nenvironments: {production: {hosts: [mine]}}\n")
+    hosts = [host.name for region in shop.environment("production").regions for host in region.hosts]
+    assert hosts == ["mine"]
+    assert shop.environment("production").limits.waves.sizes == ("1", "50%")
+
+
+def test_hooks_run_ahead_of_the_commands_of_whichever_layer(common: ServiceConfig) -> None:
+    shop = app(
+        common,
+        "app: shop\nrepo: r\nhooks: {restart: [mine first]}\ncommands: {restart: [app]}\n"
+        "environments: {staging: {commands: {restart: [staging]}}}\n",
+    )
+    host = shop.environment("staging").regions[0].hosts[0]
+    restart = shop.settings("staging", host).commands[Moment.RESTART]
+    assert [one.run for one in restart] == ["logger switched", "mine first", "staging"]
+
+
+def test_paths_are_relative_to_the_file_that_they_stand_in(common: ServiceConfig) -> None:
+    shop = app(common, "app: shop\nrepo: ../shop.git\nssh: {known_hosts: known}\n")
+    login = shop.settings("staging", shop.environment("staging").regions[0].hosts[0]).login
+    assert login.identity_files == (f"{common.directory}/keys/id",)
+    assert login.known_hosts == (f"{common.directory}/apps/known",)
+    assert shop.repo == f"{common.directory}/shop.git"
+    assert shop.secrets["DB"].value == f"{common.directory}/secrets/db"
+    assert (
+        shop.environment("production").regions[1].inventory_command == f"cd {common.directory} && ./hosts.py"
+    )
+
+
+def test_each_value_is_explained_by_the_file_it_comes_from(common: ServiceConfig) -> None:
+    shop = app(common, "app: shop\nrepo: r\nenv:\n  TEAM: web\n")
+    host = shop.environment("production").regions[0].hosts[0]
+    where = {row.key: row.where for row in shop.explain("production", host)}
+    assert where["env.TEAM"] == "shop.yml:4"
+    assert where["env.CURRENCY"] == "shiphorn.yml:14"
+    assert where["deploy_to"] == "shiphorn.yml:3"
+
+
+def test_what_is_kept_with_a_deploy_says_all_of_it(common: ServiceConfig) -> None:
+    from shiphorn.config.load import load_text
+
+    shop = app(common, "app: shop\nrepo: r\nenv: {PORT: 8_0}\n")
+    again = load_text(shop.text, shop.path)
+    host = again.environment("production").regions[0].hosts[0]
+    assert again.settings("production", host) == shop.settings("production", host)
+
+
+def test_problems_of_an_app_are_told_with_the_file_they_are_in(common: ServiceConfig) -> None:
+    with pytest.raises(ConfigError) as told:
+        app(common, "app: shop\nrepo: r\nbrunch: main\nenvironments: {production: {wave: [1]}}\n")
+    assert told.value.problems == (
+        "shop.yml:3 brunch: there is no such key; did you mean branch?",
+        "shop.yml:4 environments.production.wave: there is no such key; did you mean waves?",
+    )
+
+
+def test_problems_of_the_common_file_are_told_all_at_once(tmp_path: Path) -> None:
+    (tmp_path / "shiphorn.yml").write_text(
+        "urls: x\nsign_in: {oidc: {issuer: https://id.example.com}}\nconverge: often\n"
+    )
+    with pytest.raises(ConfigError) as told:
+        service.load(tmp_path / "shiphorn.yml")
+    assert [one.split(" ")[0] for one in told.value.problems] == [
+        "shiphorn.yml:1",
+        "shiphorn.yml:2",
+        "shiphorn.yml:2",
+        "shiphorn.yml:3",
+    ]
+
+
+def test_without_a_file_all_is_as_by_default(tmp_path: Path) -> None:
+    found = service.load(tmp_path / "shiphorn.yml")
+    assert found.model.apps == ["apps/*.yml"]
+    assert found.app_files() == []
