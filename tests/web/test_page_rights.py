@@ -55,7 +55,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/apps/{app_name:str}/ship"): everybody("/apps/shop/ship"),
     ("GET", "/apps/{app_name:str}/ship/plan"): deployers("/apps/shop/ship/plan?environment=staging", 200),
     ("GET", "/apps/{app_name:str}/ship/preview"): everybody("/apps/shop/ship/preview?environment=staging"),
-    ("POST", "/apps/{app_name:str}/ship"): deployers("/apps/shop/ship", 409, environment="none"),
+    ("POST", "/apps/{app_name:str}/ship"): deployers(
+        "/apps/shop/ship", 303, choice="environment=staging&kind=converge", key="one"
+    ),
     ("POST", "/apps/{app_name:str}/fetch"): everybody("/apps/shop/fetch", 303),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/mark"): deployers("/apps/shop/commits/0/mark", 409),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/clear"): deployers("/apps/shop/commits/0/clear", 409),

@@ -107,7 +107,7 @@ async def status(
         await world.fleet.close()
 
 
-async def resolve(service: Service, caller: Caller, app: str, environment: str) -> list[Host]:
+async def resolved(service: Service, caller: Caller, app: str, environment: str) -> list[Host]:
     """The hosts of an environment as its inventories name them at this moment. Raises as `fleet.resolved`."""
     config = service.config(caller, app, environment)
     return await fleet.resolved(service.world, config, environment, Selection())

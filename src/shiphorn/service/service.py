@@ -29,8 +29,8 @@ class Service:
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
-    those of repositories, `reports` tell of deploys, and `dora` of how deploying goes; `fleet` are its hosts as
-    they were read last.
+    those of repositories, `reports` tell of deploys, `dora` of how deploying goes, and `fleet` are the hosts
+    as they were read last.
     """
 
     world: World

@@ -174,7 +174,7 @@ async def resolve(service: TheService, caller: TheCaller, app: str, environment:
     hosts: list[Host] = []
     service.config(caller, app, environment)
     try:
-        hosts = await orders.resolve(service, caller, app, environment)
+        hosts = await orders.resolved(service, caller, app, environment)
     except ShiphornError as error:
         problem = error
     regions: dict[str, list[Host]] = {}
