@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
+
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
 from shiphorn.model.target import Selection
 from shiphorn.service.apps import Apps
@@ -39,5 +41,14 @@ def ship(site: Site, app: str, environment: str, *, reason: str = "") -> Deploy:
             assert time.monotonic() < given_up_at, f"deploy {made.id} does not end"
             time.sleep(0.05)
         found = get(store, made.id)
-    assert found.state == DeployState.SUCCEEDED, found.message
+    assert found.state == DeployState.SUCCEEDED, found
     return found
+
+
+def until(client: httpx.Client, path: str, words: str) -> httpx.Response:
+    """A page, once it says some words."""
+    given_up_at = time.monotonic() + PATIENCE_SECONDS
+    while words not in (answer := client.get(path)).text:
+        assert time.monotonic() < given_up_at, f"{path} does not say {words}"
+        time.sleep(0.05)
+    return answer

@@ -39,7 +39,7 @@ def test_a_service_without_any_file_is_set_up_and_given_its_first_app(
         expect(window.get_by_role("heading", name="No apps yet")).to_be_visible()
 
         window.get_by_role("link", name="Add the first app").click()
-        window.get_by_label("Name").fill("shop")
+        window.locator("[name=app]").fill("shop")
         window.get_by_label("Repository").fill(str(tmp_path / "shop.git"))
         window.get_by_label("Its hosts, one a line").first.fill("web1.example.com\nweb2.example.com")
         window.get_by_label("Its hosts, one a line").last.fill("web3.example.com")

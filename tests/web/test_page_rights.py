@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -22,7 +21,7 @@ class Row(NamedTuple):
     deployer: int
     admin: int
     path: str
-    form: Mapping[str, str] = MappingProxyType({})
+    form: Mapping[str, str] | None = None
 
 
 def everybody(path: str, status: int = 200, **form: str) -> Row:
@@ -47,6 +46,35 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/fleet/hosts/{host:str}"): everybody("/fleet/hosts/nobody", 404),
     ("GET", "/fleet/look"): everybody("/fleet/look?app=shop&environment=staging"),
     ("POST", "/fleet/converge"): deployers("/fleet/converge", app="shop", environment="staging"),
+    ("GET", "/apps/{app_name:str}"): everybody("/apps/shop"),
+    ("GET", "/apps/{app_name:str}/cards"): everybody("/apps/shop/cards"),
+    ("GET", "/apps/{app_name:str}/commits/{sha:str}"): everybody("/apps/shop/commits/0123456789", 404),
+    ("GET", "/apps/{app_name:str}/graph"): everybody("/apps/shop/graph"),
+    ("GET", "/apps/{app_name:str}/graph/find"): everybody("/apps/shop/graph/find?q=x"),
+    ("GET", "/apps/{app_name:str}/graph/state"): everybody("/apps/shop/graph/state"),
+    ("GET", "/apps/{app_name:str}/ship"): everybody("/apps/shop/ship"),
+    ("GET", "/apps/{app_name:str}/ship/plan"): deployers("/apps/shop/ship/plan?environment=staging", 200),
+    ("GET", "/apps/{app_name:str}/ship/preview"): everybody("/apps/shop/ship/preview?environment=staging"),
+    ("POST", "/apps/{app_name:str}/ship"): deployers(
+        "/apps/shop/ship", 303, choice="environment=staging&kind=converge", key="one"
+    ),
+    ("POST", "/apps/{app_name:str}/fetch"): everybody("/apps/shop/fetch", 303),
+    ("POST", "/apps/{app_name:str}/commits/{sha:str}/mark"): deployers("/apps/shop/commits/0/mark", 409),
+    ("POST", "/apps/{app_name:str}/commits/{sha:str}/clear"): deployers("/apps/shop/commits/0/clear", 409),
+    ("POST", "/apps/{app_name:str}/lock"): deployers("/apps/shop/lock", 409, environment="staging"),
+    ("POST", "/apps/{app_name:str}/unlock"): deployers("/apps/shop/unlock", 409, environment="staging"),
+    ("GET", "/deploys/{deploy_id:int}"): everybody("/deploys/999", 404),
+    ("GET", "/deploys/{deploy_id:int}/parts"): everybody("/deploys/999/parts", 404),
+    ("GET", "/deploys/{deploy_id:int}/logs"): everybody("/deploys/999/logs", 404),
+    ("GET", "/deploys/{deploy_id:int}/lines/{digest:str}"): everybody("/deploys/999/lines/x", 404),
+    ("GET", "/deploys/{deploy_id:int}/output/{digest:str}"): everybody("/deploys/999/output/x", 404),
+    ("GET", "/deploys/{deploy_id:int}/hosts/{name:str}"): everybody("/deploys/999/hosts/web1", 404),
+    ("GET", "/deploys/{deploy_id:int}/layout"): everybody("/deploys/999/layout", 404),
+    ("GET", "/deploys/{deploy_id:int}/live"): everybody("/deploys/999/live", 404),
+    ("POST", "/deploys/{deploy_id:int}/ask"): everybody("/deploys/999/ask", 404, wish="pause"),
+    ("POST", "/deploys/{deploy_id:int}/back"): everybody("/deploys/999/back", 404),
+    ("POST", "/deploys/{deploy_id:int}/again"): everybody("/deploys/999/again", 404),
+    ("POST", "/deploys/{deploy_id:int}/unlock"): everybody("/deploys/999/unlock", 404),
     ("GET", "/history"): everybody("/history"),
     ("GET", "/history.csv"): everybody("/history.csv"),
     ("GET", "/history/dora"): everybody("/history/dora"),
@@ -160,11 +188,13 @@ def test_a_stranger_is_led_to_sign_in_or_refused(
         answer = stranger.get(row.path)
         assert (answer.status_code, answer.headers["location"][:14]) == (302, "/sign-in?next=")
     else:
-        assert site.send(stranger, row.path, dict(row.form)).status_code == 401
+        assert site.send(stranger, row.path, dict(row.form or {})).status_code == 401
 
 
 def _status(site: Site, client: httpx.Client, method: str, row: Row) -> int:
-    answer: Any = client.get(row.path) if method == "GET" else site.send(client, row.path, dict(row.form))
+    answer: Any = (
+        client.get(row.path) if method == "GET" else site.send(client, row.path, dict(row.form or {}))
+    )
     return int(answer.status_code)
 
 

@@ -17,7 +17,7 @@ from shiphorn.service.apps import Apps
 from shiphorn.service.locks import place
 from shiphorn.service.shipping import put_on_record
 from tests.running_service import PASSWORD, Site
-from tests.web.shipped import ship, store_of
+from tests.web.shipped import ship, store_of, until
 
 TABS = ("locks", "queue", "inventories", "apps", "people", "tokens", "webhooks", "audit", "service")
 SHOP = "app: zoo\nrepo: /srv/git/zoo.git\ndeploy_to: /srv/zoo\nenvironments: {dev: {hosts: [web1]}}\n"
@@ -69,6 +69,8 @@ def test_a_queued_deploy_moves_up_and_is_dropped(page: Page, site: Site) -> None
             )
             for ref in ("one", "two", "three")
         )
+        for one in (second, third):
+            store.deploys.update(one.id, state=DeployState.QUEUED)
         page.goto("/settings/queue")
         ours = page.locator("section", has_text="production of shop")
         expect(ours.locator("li")).to_have_count(3)
@@ -87,7 +89,7 @@ def test_an_inventory_is_resolved_and_its_problem_told(ada: httpx.Client, site: 
         'environments: {lab: {inventory: {exec: "echo no such cloud >&2; exit 3"}}}\n'
     )
     try:
-        answer = _until(ada, "/settings/inventories/now?app=dynamic&environment=lab", "no such cloud")
+        answer = until(ada, "/settings/inventories/now?app=dynamic&environment=lab", "no such cloud")
         assert answer.status_code == 200
         assert "SH140" in answer.text
     finally:
@@ -98,7 +100,7 @@ def test_what_is_wrong_with_a_file_is_shown_beside_it(ada: httpx.Client, site: S
     path = site.folder / "apps" / "sick.yml"
     path.write_text("app: sick\nrepo: x\nenvironment: {}\n")
     try:
-        answer = _until(ada, "/settings/apps", "sick.yml:3")
+        answer = until(ada, "/settings/apps", "sick.yml:3")
         assert "did you mean environments?" in answer.text
         assert "not in force" in answer.text
     finally:
@@ -196,12 +198,3 @@ def test_settings_are_fit_for_everybody(page: Page, tab: str) -> None:
 def test_the_account_is_fit_for_everybody(page: Page) -> None:
     page.goto("/account")
     assert Axe().run(page).response["violations"] == []
-
-
-def _until(client: httpx.Client, path: str, words: str) -> httpx.Response:
-    """A page, once it has some words: files are read again within a second."""
-    for _ in range(300):
-        answer = client.get(path)
-        if words in answer.text:
-            return answer
-    raise AssertionError(f"{path} does not say {words}")

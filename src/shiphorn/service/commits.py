@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shiphorn.deploy import resolve
+from shiphorn.deploy.gates import ask_all
+from shiphorn.errors import NotFound, ShiphornError, SourceError
 from shiphorn.model.deploy import Order
+from shiphorn.model.gates import Question
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
-from shiphorn.service.gates import Why
+from shiphorn.ports import Source
+from shiphorn.service.gates import Why, queue
 from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
 from shiphorn.service.standing import standing
@@ -76,3 +82,46 @@ async def look(
         await _why(service, order, commit, live) if environment else None,
         trouble,
     )
+
+
+async def window(
+    service: Service, caller: Caller, app: str, start: int = 0, count: int = 100, digest: str = ""
+) -> dict[str, Any]:
+    """Rows of the graph, see `Graph.window`; `digest` names the graph that the rows are of, "" the newest.
+
+    Raises NotFound SH580, SH569 (there is no such graph, or it is not kept any more), SourceError SH201.
+    """
+    config = service.config(caller, app)
+    if digest:
+        graph = service.histories.graphs.kept(digest)
+        if graph is None:
+            raise NotFound("SH569", "that graph is not kept any more.", hint="Ask for the newest one.")
+    else:
+        found = await service.histories.fetch(service.world, config)
+        graph = found.graph
+        if graph is None:
+            raise SourceError("SH201", found.trouble or f"the repository of {app} could not be read.")
+    names = [name for name in config.environments if caller.sees(Scope(app, name))]
+    return graph.window(start, count, await asyncio.to_thread(standing, service.store, app, names))
+
+
+async def diff(service: Service, caller: Caller, app: str, sha: str, against: str) -> Diff:
+    """What a commit changes against another one; both are refs. Raises NotFound SH580, SourceError."""
+    source = service.world.source(service.config(caller, app))
+    new = await resolve.find(source, sha)
+    old = (await resolve.find(source, against)).sha if against else ""
+    return await source.diff(old, new.sha)
+
+
+async def _diff(source: Source, base: str, sha: str) -> tuple[Diff | None, str]:
+    """What differs, or why nobody can say."""
+    try:
+        return await source.diff(base, sha, limit_bytes=DIFF_SHOWN_BYTES), ""
+    except ShiphornError as error:
+        return None, str(error)
+
+
+async def _why(service: Service, order: Order, commit: Commit, live: str) -> Why:
+    """As `gates.why`, of a commit that is known already."""
+    answers = await ask_all(service.world, Question(order, commit.sha, live, time.time()))
+    return Why(order, commit, answers, queue(service.store, order.app, service.lives, order.environment))

@@ -49,7 +49,7 @@ class Report:
 
 
 @dataclass
-class Delivery:
+class DoraReports:
     """Makes reports, and keeps them for a minute; when commits were made is kept for good."""
 
     _kept: dict[tuple[object, ...], Report] = field(default_factory=dict)

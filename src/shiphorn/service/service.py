@@ -13,7 +13,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
-from shiphorn.service.delivery import Delivery
+from shiphorn.service.delivery import DoraReports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.histories import Histories
 from shiphorn.service.kept_fleet import KeptFleet
@@ -29,8 +29,8 @@ class Service:
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
-    those of repositories, `fleet` its hosts as they were read last, `reports` tell of deploys, and
-    `delivery` how deploying goes. `works` tells whether this process's worker is at work.
+    those of repositories, `reports` tell of deploys, `dora` of how deploying goes, and `fleet` are the hosts
+    as they were read last. `works` tells whether this process's worker is at work.
     """
 
     world: World
@@ -41,7 +41,7 @@ class Service:
     heartbeat: Heartbeat
     histories: Histories = field(default_factory=Histories)
     fleet: KeptFleet = field(default_factory=KeptFleet)
-    delivery: Delivery = field(default_factory=Delivery)
+    dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)
     works: Callable[[], bool] = lambda: True
 

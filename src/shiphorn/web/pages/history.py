@@ -129,7 +129,7 @@ async def dora(
 ) -> Response[Any]:
     """The four figures of a period."""
     period = days if days in PERIODS else 30
-    report = await service.delivery.of(
+    report = await service.dora.of(
         service.world, service.apps, caller, period, time.time(), app=app, environment=environment
     )
     context = {
