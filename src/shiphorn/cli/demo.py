@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from shiphorn.adapters.programs import end, start
 from shiphorn.adapters.sound import horn_wave, play
 from shiphorn.cli import looking, terminal
-from shiphorn.cli.shipping import ship
+from shiphorn.cli.desk_here import ship, status
 from shiphorn.cli.show import show_end
 from shiphorn.config.load import load
 from shiphorn.demo.project import break_repository, change_repository, make_repository, write_config
 from shiphorn.errors import DeployFailed, Refused
 from shiphorn.model.deploy import DeployState, Kind, Order
+from shiphorn.model.target import Selection
 from shiphorn.wiring import actor
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def _acts(console: Console, config: Config, folder: Path, ports: dict[str,
     await _ship(console, config, Kind.DEPLOY, ends=DeployState.ROLLED_BACK)
     await _visit(console, ports)
     console.print("\n[bold]5.[/] What runs where: [cyan]horn status production[/]")
-    looking.show_status(await looking.ask_status(config, "production"))
+    looking.show_status(await status(config, "production", Selection()))
     console.print("\n[bold]6.[/] Back to the first one, by hand: [cyan]horn rollback production[/]")
     await _ship(console, config, Kind.ROLLBACK)
     await _visit(console, ports)
@@ -86,9 +87,9 @@ async def _ship(
     console: Console, config: Config, kind: Kind, ends: DeployState = DeployState.SUCCEEDED
 ) -> None:
     order = Order(config.app, "production", kind, actor=actor())
-    result = await ship(config, order, mute=True, as_json=False)
-    show_end(console, result["deploy"], result["hosts"])
-    if result["deploy"].state != ends:
+    result = await ship(config, order, terminal.console(), mute=True)
+    show_end(console, result.deploy, result.hosts)
+    if result.deploy.state != ends:
         raise DeployFailed("SH606", "a deploy of the demo did not end as meant.", hint="Please report this.")
 
 
@@ -106,7 +107,8 @@ async def _visit(console: Console, ports: dict[str, int]) -> None:
 async def _stay(console: Console, folder: Path, ports: dict[str, int]) -> None:
     console.print(
         f"\nThe fleet stays up until Ctrl-C. In another terminal:\n\n"
-        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache HORN_DATABASE=\n"
+        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache "
+        "HORN_DATABASE= HORN_SERVICE=\n"
     )
     name, port = next(iter(ports.items()))
     for command in (
