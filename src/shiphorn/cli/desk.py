@@ -111,8 +111,18 @@ class Desk(Protocol):
         """Each value that holds for a host, and where it comes from."""
 
 
-def desk_for(config: Path | None = None, of: str = "", *, local: bool = False) -> Desk:  # noqa: ARG001
-    """The desk that commands go to: this machine. `of` names the app."""
+def desk_for(config: Path | None = None, of: str = "", *, local: bool = False) -> Desk:
+    """The desk that commands go to: the service that this person is signed in to, else this machine.
+
+    `of` names the app. Raises ConfigError SH161, SH162.
+    """
+    from shiphorn.cli.services import current  # noqa: PLC0415
+
+    found = None if local else current()
+    if found is not None:
+        from shiphorn.cli.desk_there import There  # noqa: PLC0415
+
+        return There(found, config, of)
     from shiphorn.cli.desk_here import Here  # noqa: PLC0415
 
     return Here(config, of)
