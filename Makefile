@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test chaos check bench docs clean
+.PHONY: help demo test chaos check bench bench-web shots docs clean
 
 help: ## Say what there is to do
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed ## Set up, and show shiphorn at work on a fleet of hosts on this machine
 	@$(BIN)/horn demo $(ARGS)
@@ -29,6 +29,9 @@ check: $(VENV)/.installed-dev ## Lint, types, layers, host scripts, generated re
 
 bench: $(VENV)/.installed-dev ## Measure against Capistrano and plain ssh, side by side
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-web: $(VENV)/.installed-dev ## Measure the service: pages, and 200 people who watch a deploy to 9,000 hosts
+	@$(BIN)/python benchmarks/web.py $(ARGS)
 
 docs: $(VENV)/.installed-dev ## Write the generated references anew
 	@$(BIN)/python scripts/references.py

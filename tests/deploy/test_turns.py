@@ -12,7 +12,7 @@ from shiphorn.deploy.deployment import open_deployment
 from shiphorn.deploy.queue import before, push_out, supersedes
 from shiphorn.deploy.world import World
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
+from shiphorn.model.deploy import NOBODY_YET, Deploy, DeployState, Kind, Order
 from shiphorn.model.target import Selection
 from shiphorn.store.store import Store
 
@@ -170,3 +170,28 @@ def test_a_converge_that_another_deploy_overtook_does_not_bring_an_old_release_b
         resolve.again(open_deployment(world, mine))
     assert refused.value.code == "SH541"
     assert "the hosts are to run 20261125100001, not 20261125100000" in refused.value.message
+
+
+def test_who_was_moved_ahead_comes_ahead(world: World) -> None:
+    holder = holding(world.store)
+    first, second = made(world.store, DeployState.QUEUED), made(world.store, DeployState.QUEUED)
+    third = made(world.store, DeployState.QUEUED, turn=first.id - 0.5)
+    assert [ahead(world.store, one) for one in (third, first, second)] == [holder.id, third.id, first.id]
+    assert [one.id for one in world.store.deploys.active()] == [holder.id, third.id, first.id, second.id]
+
+
+def test_one_that_nobody_has_taken_yet_is_taken_once(world: World) -> None:
+    new = made(world.store, DeployState.RUNNING, executor=NOBODY_YET)
+    assert world.store.deploys.take(new.id, ALIVE)
+    assert not world.store.deploys.take(new.id, "another")
+    assert world.store.deploys.take(new.id, ALIVE)
+
+
+def test_a_request_that_comes_again_makes_no_second_deploy(world: World) -> None:
+    order = Order("sample", "production", ref="main", actor="ada")
+    config = ("deploy.yml", CONFIG)
+    first, again = (world.store.deploys.open(order, config, ALIVE, 1.0, ("key", "digest")) for _ in range(2))
+    assert again.id == first.id
+    assert world.store.deploys.by_request("ada", "key") == (first.id, "digest")
+    assert world.store.deploys.by_request("bob", "key") is None
+    assert len(world.store.deploys.history("sample")) == 1

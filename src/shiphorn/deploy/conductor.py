@@ -184,10 +184,14 @@ class Conductor:
             return work(self.deployment(run), error)
 
         state = await self._engine.step("close", recorded)
+        await self.forget(run)
+        return state
+
+    async def forget(self, run: str) -> None:
+        """Let go of a deploy that this process works on no more."""
         closed = self._open.pop(run, None)
         if closed is not None and self._apart:
             await closed.world.fleet.close()
-        return state
 
     async def _region(self, run: str, work: str, region: str) -> None:
         deployment = self.deployment(run)

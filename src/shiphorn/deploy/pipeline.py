@@ -60,6 +60,10 @@ class Pipeline:
         reach("resume:recovered")
         return await self.start(record)
 
+    async def forget(self, record: Deploy) -> None:
+        """Let go of a deploy that a defect ended."""
+        await self._conduct.forget(record.run)
+
     async def deploy(self, run: str, find: LocalWork = resolve.commit) -> str:
         """Put a commit on the hosts of an environment. Gives the state it ends in."""
         conduct = self._conduct

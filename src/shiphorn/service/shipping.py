@@ -110,6 +110,7 @@ class Shipping:
         try:
             await handle.get_result()
         except Exception as error:
+            await self._pipeline.forget(record)
             crashed(self._world.store, record.id, error)
             raise
         return deploys.get(record.id) or record

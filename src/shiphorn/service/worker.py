@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
+from shiphorn.config.load import Config
 from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, ShiphornError
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
@@ -25,7 +25,8 @@ LOOK_SECONDS = 1.0
 ACTOR = "shiphorn"
 """Who orders what the service does by itself."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 3600.0
-"""How long hosts are left alone that could not be brought up to date; longer each time."""
+"""How long a deploy that cannot be gone on with, or hosts that cannot be brought up to date, are left alone:
+longer each time."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class Worker:
         self._shipping = shipping
         self._apps = apps
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._behind = _Behind()
+        self._stuck = _Pauses()
+        self._behind = _Pauses()
         self.wake = asyncio.Event()
 
     async def work(self) -> None:
@@ -48,7 +50,7 @@ class Worker:
             while True:
                 self.wake.clear()
                 for record in self._shipping.left():
-                    if record.id not in self._running:
+                    if record.id not in self._running and self._stuck.may_try((record.id,), time.time()):
                         self._running[record.id] = group.create_task(self._carry_out(record))
                 try:
                     async with asyncio.timeout(LOOK_SECONDS):
@@ -65,6 +67,7 @@ class Worker:
         except Exception:  # noqa: BLE001 - the others go on
             _log.exception("deploy %d: a defect ended it", record.id, extra={"deploy": record.id})
         else:
+            self._stuck.forget((record.id,))
             _log.info("deploy %d: %s", record.id, ended.state, extra={"deploy": record.id})
         finally:
             del self._running[record.id]
@@ -85,9 +88,7 @@ class Worker:
                 if self._world.store.deploys.active(app, environment):
                     continue
                 for order in await fleet.behind(world, config, environment, Selection(), ACTOR):
-                    if self._behind.may_try(self._world.store, order, time.time()):
-                        put_on_record(self._world.store, config, order)
-                        self.wake.set()
+                    self._catch_up(config, order)
         except ConfigError as error:
             _log.warning("%s: %s", app, error)
         except ShiphornError as error:
@@ -95,32 +96,40 @@ class Worker:
         finally:
             await world.fleet.close()
 
+    def _catch_up(self, config: Config, order: Order) -> None:
+        what, now = (order.app, order.environment, order.ref, *order.selection.hosts), time.time()
+        store = self._world.store
+        if not _failed_lately(store, order, now) and self._behind.may_try(what, now):
+            put_on_record(store, config, order)
+            self.wake.set()
 
-class _Behind:
-    """How often the same hosts were tried to be brought up to date, so that it is not tried for ever."""
+
+class _Pauses:
+    """What was tried and did not help: it is tried again after a while, each time a longer one."""
 
     def __init__(self) -> None:
-        self._tried: dict[tuple[str, ...], tuple[float, float]] = {}
+        self._tried: dict[tuple[object, ...], tuple[float, float]] = {}
 
-    def may_try(self, store: Store, order: Order, now: float) -> bool:
-        """Whether it is time to try again; counts as tried when it is."""
-        key = (order.app, order.environment, order.ref, *order.selection.hosts)
-        not_before, pause = self._tried.get(key, (0.0, FIRST_PAUSE_SECONDS))
-        if now < not_before or any(_lately(one, order, now) for one in _converges(store, order)):
+    def may_try(self, what: tuple[object, ...], now: float) -> bool:
+        """Whether it is time to try; counts as tried when it is."""
+        not_before, pause = self._tried.get(what, (0.0, FIRST_PAUSE_SECONDS))
+        if now < not_before:
             return False
-        self._tried[key] = (now + pause, min(pause * 2, LONGEST_PAUSE_SECONDS))
+        self._tried[what] = (now + pause, min(pause * 2, LONGEST_PAUSE_SECONDS))
         return True
 
+    def forget(self, what: tuple[object, ...]) -> None:
+        """It worked."""
+        self._tried.pop(what, None)
 
-def _converges(store: Store, order: Order) -> Iterator[Deploy]:
+
+def _failed_lately(store: Store, order: Order, now: float) -> bool:
+    """Whether another worker has just tried the same in vain."""
     history = store.deploys.history(order.app, order.environment, limit=20)
-    return (one for one in history if one.order.kind == Kind.CONVERGE and one.order.ref == order.ref)
-
-
-def _lately(one: Deploy, order: Order, now: float) -> bool:
-    """Whether another worker has just failed at the same."""
-    return (
-        one.state != DeployState.SUCCEEDED
-        and one.order.selection == order.selection
+    return any(
+        one.order.kind == Kind.CONVERGE
+        and (one.order.ref, one.order.selection) == (order.ref, order.selection)
+        and one.state != DeployState.SUCCEEDED
         and (one.finished_at or now) > now - FIRST_PAUSE_SECONDS
+        for one in history
     )

@@ -42,7 +42,7 @@ def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "
         route_handlers=[*PAGES, _static()],
         state=State({"service": service, "vault": vault, "site": site, "set_up_code": set_up_code}),
         dependencies=DEPENDENCIES,
-        middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded)],
+        middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded, exclude=f"^{site.base}/static/")],
         csrf_config=csrf,
         exception_handlers=HANDLERS,
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_templates(site))),

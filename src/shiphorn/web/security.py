@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -64,10 +65,13 @@ class Guarded(AbstractAuthenticationMiddleware):
         address = connection.client.host if connection.client else ""
         if connection.url.path.startswith(f"{base}/api/"):
             scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-            known = scheme.lower() == "bearer" and caller_of_token(
-                service.store, token.strip(), address, time.time()
-            )
-            return AuthenticationResult(user=known or None, auth="token")
+            known = None
+            if scheme.lower() == "bearer":
+                found = (service.store, token.strip(), address, time.time())
+                known = await asyncio.to_thread(caller_of_token, *found)
+            return AuthenticationResult(user=known, auth="token")
         secret = connection.cookies.get(SESSION_COOKIE, "")
-        known = caller_of_session(service.store, secret, address, time.time()) if secret else None
+        if not secret:
+            return AuthenticationResult(user=None, auth="session")
+        known = await asyncio.to_thread(caller_of_session, service.store, secret, address, time.time())
         return AuthenticationResult(user=known, auth="session")
