@@ -64,7 +64,7 @@ def address(text: str, *, insecure: bool = False) -> str:
         raise ConfigError(
             "SH163",
             f"{text} is not encrypted: whoever is on the way would read the token.",
-            hint="Use https://, or insist: --insecure",
+            hint=f"Use https://, or insist: horn login {text} --insecure",
         )
     return parts.geturl()
 
