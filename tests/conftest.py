@@ -1,6 +1,7 @@
 """Fixtures that several rooms of tests share."""
 
 pytest_plugins = [
+    "tests.api_service",
     "tests.chaos.table",
     "tests.databases",
     "tests.faults.table",

@@ -13,7 +13,8 @@ import pytest
 class Web:
     """Answers every path with `status` and `body`, but `/302` and such with that status.
 
-    `/slow` takes until the end; `asked` are the paths, in order, and `heads` the headers of each.
+    `/slow` takes until the end; `asked` are the paths, in order, and `heads` the headers of each. What
+    was posted is in `bodies`.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -21,6 +22,7 @@ class Web:
         self.body = "all is well"
         self.asked: list[str] = []
         self.heads: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self._ended = threading.Event()
         ThreadingHTTPServer.request_queue_size = 128
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -38,6 +40,10 @@ class Web:
         web = self
 
         class Answer(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                web.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                self.do_GET()
+
             def do_GET(self) -> None:
                 web.asked.append(self.path)
                 web.heads.append(dict(self.headers))

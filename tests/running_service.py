@@ -127,9 +127,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Not for the whole session: its loop would be in the way of asynchronous tests."""
     with sync_playwright() as playwright:
         path = program("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

@@ -23,7 +23,8 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
-from shiphorn.adapters.vault import open_vault
+from shiphorn.adapters.vault import Vault, open_vault
+from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -31,6 +32,7 @@ from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.live import Live
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import needs_set_up, purge
+from shiphorn.service.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
 from shiphorn.web.site import Site, site_at
@@ -65,7 +67,8 @@ class WorkerThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         self._lives: Callable[[str], bool] = lambda _: False
-        threading.Thread(target=self._run, name="horn-worker", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="horn-worker", daemon=True)
+        self._thread.start()
 
     def wait(self) -> None:
         """Wait until it is at work."""
@@ -75,6 +78,10 @@ class WorkerThread:
         """Have it look for work at once."""
         if self._loop is not None and self._worker is not None:
             self._loop.call_soon_threadsafe(self._worker.wake.set)
+
+    def works(self) -> bool:
+        """Whether it is at work."""
+        return self._ready.is_set() and self._thread.is_alive()
 
     def lives(self, executor: str) -> bool:
         """Whether the process of an executor still runs."""
@@ -111,11 +118,10 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         Heartbeat(world.store) as heartbeat,
     ):
         await asyncio.to_thread(thread.wait)
-        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat)
+        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat, works=thread.works)
+        vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
-        app = make_app(
-            service, open_vault(home().state), site, set_up_code=code, lifespan=[_background(service)]
-        )
+        app = make_app(service, vault, site, set_up_code=code, lifespan=[_background(service, vault)])
         config = uvicorn.Config(
             app,
             listening.host,
@@ -161,13 +167,14 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-def _background(service: Service) -> Callable[[Litestar], object]:
+def _background(service: Service, vault: Vault) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_keep_fresh(service.apps, service.world)),
                 group.create_task(_purge(service)),
+                group.create_task(_tell_webhooks(service, vault)),
             ]
             yield
             for task in tasks:
@@ -191,4 +198,13 @@ async def _keep_fresh(apps: Apps, world: World) -> None:
 async def _purge(service: Service) -> None:
     while True:
         await asyncio.to_thread(purge, service.store, time.time())
+        await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
+
+
+async def _tell_webhooks(service: Service, vault: Vault) -> None:
+    sender = Sender()
+    try:
+        await Courier(service.store, vault, sender, lambda: service.apps.service.model.url.rstrip("/")).work()
+    finally:
+        await sender.close()

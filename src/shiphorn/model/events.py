@@ -196,6 +196,8 @@ class BuildOutput(Event):
 
 
 _OF_KIND: dict[str, type[Event]] = {one.kind: one for one in Event.__subclasses__()}
+KINDS = tuple(_OF_KIND)
+"""The kinds of events that there are."""
 
 
 def event_from_json(body: Mapping[str, Any]) -> Event | None:

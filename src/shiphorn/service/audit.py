@@ -12,7 +12,8 @@ from typing import Any
 
 from shiphorn.model.audit import Act
 from shiphorn.model.locks import Scope
-from shiphorn.model.people import Caller
+from shiphorn.model.people import Caller, Role
+from shiphorn.service.access import EVERYWHERE, require
 from shiphorn.store.audit import Wanted
 from shiphorn.store.store import Store
 
@@ -45,6 +46,11 @@ def record(
             dict(facts or {}),
         )
     )
+
+
+def require_reader(caller: Caller) -> None:
+    """Let who may read the log pass: it tells of people. Raises Forbidden SH550."""
+    require(caller, Role.ADMIN, EVERYWHERE, "read the audit log")
 
 
 def page(

@@ -52,21 +52,24 @@ async def why(world: World, config: Config, order: Order, lives: Callable[[str],
 
 
 def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str = "") -> list[UnderWay]:
-    """The deploys that are not over: by environment, whoever holds it first, then in their order."""
+    """The deploys that are not over, of an app or of all: by environment, whoever holds it first, then in
+    the order of their turns.
+    """
     found = [
         UnderWay(
             one,
             one.executor == NOBODY_YET or lives(one.executor),
-            store.deploys.holder(app, one.order.environment) == one.id,
+            store.deploys.holder(one.order.app, one.order.environment) == one.id,
         )
         for one in store.deploys.active(app, environment)
     ]
     return sorted(
         found,
         key=lambda one: (
+            one.deploy.order.app,
             one.deploy.order.environment,
             not one.holds,
             one.deploy.state == DeployState.QUEUED,
-            one.deploy.id,
+            one.deploy.place,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -12,11 +13,11 @@ from typing import Any
 from shiphorn.deploy.plan import Plan, make
 from shiphorn.deploy.queue import described
 from shiphorn.errors import Refused
-from shiphorn.model.deploy import Deploy, DeployState, Kind, Order, Wish
+from shiphorn.model.deploy import CommandOutput, Deploy, DeployState, Kind, Order, Problem, Wish
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.release import Commit
-from shiphorn.model.target import Selection
+from shiphorn.model.target import Host, Selection
 from shiphorn.service import fleet, gates, locks, marks, records
 from shiphorn.service.access import require
 from shiphorn.service.audit import record
@@ -96,6 +97,35 @@ async def status(
     world = service.world.apart()
     try:
         return await fleet.status(world, config, environment, selection)
+    finally:
+        await world.fleet.close()
+
+
+async def execute(
+    service: Service,
+    caller: Caller,
+    app: str,
+    environment: str,
+    selection: Selection,
+    command: str,
+    *,
+    timeout_seconds: float = 600.0,
+    user: str = "",
+) -> list[tuple[Host, CommandOutput | Problem]]:
+    """Run a command in the live release of every host: what each printed, or why it could not.
+
+    It is written down before it runs. Raises Forbidden SH550, NotFound SH580, ConfigError.
+    """
+    scope = Scope(app, environment)
+    config = service.config(caller, app, environment)
+    require(caller, Role.DEPLOYER, scope, f"run commands on the hosts of {scope}")
+    facts = {"command": command, "user": user, "hosts": str(selection)}
+    await asyncio.to_thread(_audit, service, caller, "exec", scope, "", facts)
+    world = service.world.apart()
+    try:
+        return await fleet.execute(
+            world, config, environment, selection, command, timeout_seconds=timeout_seconds, user=user
+        )
     finally:
         await world.fleet.close()
 

@@ -23,6 +23,12 @@ def person(store: Store, login: str) -> Person:
     return found
 
 
+def listed(store: Store, caller: Caller) -> list[Person]:
+    """Everybody, by their logins; those too who are disabled. Raises SH550."""
+    require(caller, Role.ADMIN, EVERYWHERE, "look at people", store)
+    return store.people.all()
+
+
 def invite(
     store: Store,
     caller: Caller,

@@ -26,7 +26,7 @@ class Service:
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `graphs` are
-    the histories of repositories.
+    the histories of repositories. `works` tells whether this process's worker is at work.
     """
 
     world: World
@@ -36,6 +36,7 @@ class Service:
     live: Live
     heartbeat: Heartbeat
     graphs: Graphs = field(default_factory=Graphs)
+    works: Callable[[], bool] = lambda: True
 
     @property
     def store(self) -> Store:

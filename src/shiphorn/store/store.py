@@ -19,6 +19,7 @@ from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
 from shiphorn.store.tokens import Tokens
+from shiphorn.store.webhooks import Webhooks
 
 
 class Store:
@@ -45,6 +46,7 @@ class Store:
         self.tokens = Tokens(database)
         self.audit = Audit(database)
         self.pulse = Pulse(database)
+        self.webhooks = Webhooks(database)
 
     @property
     def place(self) -> str:

@@ -335,9 +335,11 @@ webhooks = Table(
     Column("created_by", String, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("after", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
     Column("disabled_at", Float),
 )
-"""Who is told of events: of these `kinds`, or of all, from after event `after` on. `secret` is encrypted."""
+"""Who is told of events: of these `kinds`, or of all, from after event `after` on. `seen` is the last one
+that was looked at; `secret` is encrypted."""
 
 deliveries = Table(
     "deliveries",
@@ -356,7 +358,8 @@ deliveries = Table(
     UniqueConstraint("webhook_id", "event_id", name="one_delivery_an_event"),
     Index("deliveries_due", "next_at"),
 )
-"""What webhooks were sent. `next_at` is when it is tried (again), None when it is over."""
+"""What webhooks are sent, by the number of the event; tests have numbers below 0.
+`next_at` is when it is tried (again), None when it is over."""
 
 requests = Table(
     "requests",

@@ -16,7 +16,10 @@ from litestar.template import TemplateConfig
 
 from shiphorn.adapters.vault import Vault
 from shiphorn.service.service import Service
-from shiphorn.web import filters
+from shiphorn.web import alive, filters
+from shiphorn.web.api import PATH, api
+from shiphorn.web.api.description import openapi
+from shiphorn.web.api.encoding import ShownFields
 from shiphorn.web.given import DEPENDENCIES, OPEN
 from shiphorn.web.pages import PAGES
 from shiphorn.web.problems import HANDLERS
@@ -39,7 +42,10 @@ def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "
     )
     return Litestar(
         path=site.base,
-        route_handlers=[*PAGES, _static()],
+        route_handlers=[*PAGES, *alive.ROUTES, api(), _static()],
+        include_in_schema=False,
+        openapi_config=openapi(f"{PATH}/schema"),
+        plugins=[ShownFields()],
         state=State({"service": service, "vault": vault, "site": site, "set_up_code": set_up_code}),
         dependencies=DEPENDENCIES,
         middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded, exclude=f"^{site.base}/static/")],

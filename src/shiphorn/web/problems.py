@@ -38,6 +38,7 @@ _STATUS: tuple[tuple[type[ShiphornError], int], ...] = (
 )
 _NOT_THERE = frozenset({"SH522", "SH528", "SH533", "SH110", "SH203"})
 """Codes of errors that say that something is not there, whatever their class."""
+_CODES = {404: "SH585", 405: "SH586", 403: "SH587", 400: "SH588", 415: "SH583"}
 _TOO_OFTEN = "retry_after_seconds"
 
 _log = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     if isinstance(error, ValidationException):
         facts["problems"] = error.extra
         detail = "the request is not as it must be"
-    code = {404: "SH585", 405: "SH586", 403: "SH587", 400: "SH588"}.get(error.status_code, "SH589")
-    return _told(request, error.status_code, code, f"{detail}.", "", facts, {})
+    code = _CODES.get(error.status_code, "SH589")
+    return _told(request, error.status_code, code, f"{detail}.", "", facts, dict(error.headers or {}))
 
 
 def _defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

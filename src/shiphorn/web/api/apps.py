@@ -1,0 +1,71 @@
+"""Who asks, the apps that they see, and the board of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from litestar import get
+
+from shiphorn.config.layers import Explained
+from shiphorn.model.people import Grant
+from shiphorn.service import board as boards
+from shiphorn.service import questions
+from shiphorn.service.questions import App, HostConfig
+from shiphorn.web.given import TheCaller, TheService, in_thread
+
+
+@dataclass(frozen=True)
+class Me:
+    """Who asks: what they are known by, their roles, and what their token narrows those to."""
+
+    name: str
+    grants: Sequence[Grant]
+    limit: Grant | None
+    muted: bool
+
+
+@get("/me")
+async def me(caller: TheCaller) -> Me:
+    """Who you are, and what you may do."""
+    return Me(caller.name, caller.grants, caller.limit, caller.muted)
+
+
+@get("/apps")
+@in_thread
+def apps(service: TheService, caller: TheCaller) -> list[App]:
+    """The apps that you see."""
+    return questions.apps(service, caller)
+
+
+@get("/apps/{app:str}")
+@in_thread
+def app(service: TheService, caller: TheCaller, app: str) -> App:
+    """One of them."""
+    return questions.app(service, caller, app)
+
+
+@get("/apps/{app:str}/check")
+async def check(service: TheService, caller: TheCaller, app: str) -> dict[str, list[HostConfig]]:
+    """What the hosts of each environment would get by the config."""
+    return await questions.check(service, caller, app)
+
+
+@get("/apps/{app:str}/environments/{environment:str}/explain")
+async def explain(
+    service: TheService, caller: TheCaller, app: str, environment: str, host: str = "", key: str = ""
+) -> list[Explained]:
+    """Each value that holds for a host, or for the environment, and the layer and line that it comes from."""
+    return await questions.explain(service, caller, app, environment, host, key)
+
+
+@get("/board")
+@in_thread
+def board(service: TheService, caller: TheCaller, q: str = "") -> boards.Board:
+    """What every environment of every app runs, what moves, and what is in the way."""
+    places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
+    return boards.board(service.store, places, time.time(), caller, text=q)
+
+
+ROUTES = (me, apps, app, check, explain, board)

@@ -1,0 +1,83 @@
+"""The fleet as it is on record, and the figures of the past."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from litestar import get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from shiphorn.model.deploy import Kind
+from shiphorn.model.history import DeployFilter
+from shiphorn.service import history
+from shiphorn.service import hosts as fleet_service
+from shiphorn.service.figures import Measured, measured
+from shiphorn.service.hosts import FleetPage, HostFilter, HostHistory
+from shiphorn.service.intent import Standing
+from shiphorn.web.api.given import Limit, Number, State
+from shiphorn.web.given import TheCaller, TheService, in_thread
+
+
+@get("/fleet")
+@in_thread
+def fleet(
+    service: TheService,
+    caller: TheCaller,
+    app: str = "",
+    environment: str = "",
+    region: str = "",
+    zone: str = "",
+    role: str = "",
+    standing: Standing | None = None,
+    q: str = "",
+    after: str = "",
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+) -> FleetPage:
+    """Every host of every environment: what it runs and what it should run. Ask `after` the `next`."""
+    places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
+    wanted = HostFilter(app, environment, region, zone, role, standing, q)
+    return fleet_service.page(service.store, places, caller, wanted, after=after, limit=limit)
+
+
+@get("/fleet/{host:str}")
+@in_thread
+def visits(
+    service: TheService, caller: TheCaller, host: str, before: Number | None = None, limit: Limit = 50
+) -> HostHistory:
+    """What deploys did to a host, newest first."""
+    return fleet_service.visits(service.store, host, caller, before=before, limit=limit)
+
+
+@get("/dora")
+async def dora(
+    service: TheService,
+    caller: TheCaller,
+    app: str = "",
+    environment: str = "",
+    days: Annotated[int, Parameter(ge=1, le=366)] = 30,
+) -> Measured:
+    """The four DORA figures of the last days: in all, by environment and by day."""
+    return await measured(service, caller, app, environment, days, time.time())
+
+
+@get("/history.csv", media_type="text/csv")
+async def export(
+    service: TheService,
+    caller: TheCaller,
+    app: str = "",
+    environment: str = "",
+    in_state: State = None,
+    kind: Kind | None = None,
+    actor: str = "",
+    q: str = "",
+) -> Stream:
+    """All deploys that are wanted, as CSV."""
+    states, kinds = (in_state,) if in_state else (), (kind,) if kind else ()
+    wanted = DeployFilter(app, environment, states, kinds, actor, q)
+    rows = history.every(service.store, caller, wanted)
+    return Stream(history.as_csv(rows), media_type="text/csv")
+
+
+ROUTES = (fleet, visits, dora, export)

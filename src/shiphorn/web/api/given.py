@@ -1,0 +1,93 @@
+"""Parts that requests of several subjects have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from litestar.di import Provide
+from litestar.params import Dependency, Parameter
+from msgspec import Meta
+
+from shiphorn.model.deploy import DeployState, Kind, Order
+from shiphorn.model.locks import Scope
+from shiphorn.model.target import Selection
+
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999."""
+LARGEST = 2_147_483_647
+
+Number = Annotated[int, Parameter(ge=1, le=LARGEST)]
+"""The number of something that is on record."""
+Limit = Annotated[int, Parameter(ge=1, le=200, description="How many at most.")]
+Moment = Annotated[float, Meta(ge=0, le=LATEST)]
+"""Unix seconds."""
+Selected = Annotated[Selection, Dependency(skip_validation=True)]
+
+State = Annotated[DeployState | None, Parameter(query="state")]
+"""The parameter `state`, a name that Litestar keeps for itself."""
+
+Names = Annotated[list[str] | None, Parameter(description="Only these; all if left out.")]
+
+
+@dataclass
+class ReasonBody:
+    """ReasonBody something is done; others will read it."""
+
+    reason: str = ""
+
+
+@dataclass
+class OrderBody:
+    """What is to go out, and where.
+
+    `ref` is a branch, tag, commit id, `:live` or `:previous`; for a rollback a release or "". `force` says
+    why gates that refuse are overridden. One that is not to `wait` is refused where another is at work.
+    """
+
+    app: str
+    environment: str
+    kind: Kind = Kind.DEPLOY
+    ref: str = ""
+    selection: Selection = field(default_factory=Selection)
+    reason: str = ""
+    force: str = ""
+    wait: bool = True
+
+    @property
+    def order(self) -> Order:
+        """The order, without who gives it."""
+        return Order(
+            self.app,
+            self.environment,
+            self.kind,
+            self.ref,
+            self.selection,
+            reason=self.reason,
+            forced=self.force,
+        )
+
+
+@dataclass
+class ScopeBody:
+    """An environment of an app, a whole app (no environment), or everything."""
+
+    app: str = ""
+    environment: str = ""
+    reason: str = ""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope."""
+        return Scope(self.app, self.environment)
+
+
+def selection(
+    regions: Names = None, zones: Names = None, roles: Names = None, hosts: Names = None
+) -> Selection:
+    """The hosts that the query of a request narrows it to; `hosts` are globs."""
+    return Selection(tuple(regions or ()), tuple(zones or ()), tuple(roles or ()), tuple(hosts or ()))
+
+
+SELECTED = {"selected": Provide(selection, sync_to_thread=False)}
+"""Gives handlers `selected: Selected`."""
