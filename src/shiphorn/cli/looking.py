@@ -39,6 +39,13 @@ def next_step() -> None:
     except ConfigError as error:
         if error.code != "SH100":
             raise
+        from shiphorn.cli.services import current  # noqa: PLC0415
+
+        service = current()
+        if service is not None:
+            typer.echo(f"Commands go to {service.url}. For example:  horn status --of APP")
+            typer.echo("All commands:  horn --help")
+            return
         typer.echo("There is no deploy.yml here. Write one:   horn init\nOr see it all work:  horn demo")
         typer.echo("All commands:                             horn --help")
         return

@@ -51,7 +51,7 @@ def login(
 def logout() -> None:
     """Sign out, and have the token be good no more: commands work on this machine again."""
     from shiphorn.cli.services import keep, recall  # noqa: PLC0415
-    from shiphorn.cli.wire import Wire  # noqa: PLC0415
+    from shiphorn.cli.wire import SIGN_IN, Wire  # noqa: PLC0415
     from shiphorn.errors import ShiphornError  # noqa: PLC0415
 
     kept = recall()
@@ -60,7 +60,7 @@ def logout() -> None:
         return
     keep(None)
     try:
-        Wire(kept.url, kept.token).post("/cli/sign-out")
+        Wire(kept.url, kept.token, SIGN_IN).post("/sign-out")
     except ShiphornError as error:
         typer.echo(f"Signed out here. {kept.url} was not told: {error.message}", err=True)
         return
@@ -90,11 +90,11 @@ def _known(service: SignedIn) -> SignedIn:
 
 def _by_browser(url: str) -> str:
     """Have a person agree on a page of the service: the token. Raises ConfigError SH164, SH168."""
-    from shiphorn.cli.wire import Wire  # noqa: PLC0415
+    from shiphorn.cli.wire import SIGN_IN, Wire  # noqa: PLC0415
 
     token = f"horn_{secrets.token_urlsafe(32)}"
     body = {"digest": hashlib.sha256(token.encode()).hexdigest(), "machine": socket.gethostname()}
-    begun = Wire(url).post("/cli/authorize", body)
+    begun = Wire(url, at=SIGN_IN).post("/authorize", body)
     page = f"{url}/cli/authorize?code={begun['code']}"
     typer.echo(f"Open this page, in the browser of any machine, and compare the code:\n\n  {page}\n")
     typer.secho(f"  {begun['short']}\n", bold=True)
@@ -108,14 +108,14 @@ def _by_browser(url: str) -> str:
 
 
 def _wait(url: str, code: str, within_seconds: float, every_seconds: float) -> None:
-    from shiphorn.cli.wire import Wire  # noqa: PLC0415
+    from shiphorn.cli.wire import SIGN_IN, Wire  # noqa: PLC0415
     from shiphorn.errors import ConnectError  # noqa: PLC0415
 
     given_up_at, heard_at = time.monotonic() + within_seconds, time.monotonic()
     while time.monotonic() < given_up_at:
         time.sleep(every_seconds)
         try:
-            state = Wire(url).post("/cli/token", {"code": code})["state"]
+            state = Wire(url, at=SIGN_IN).post("/token", {"code": code})["state"]
         except ConnectError:
             if time.monotonic() - heard_at > AWAY_SECONDS:
                 raise

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+API = "/api/v1"
+SIGN_IN = "/api/cli"
+"""Where command lines sign in; that is no part of the API."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 900.0
 """How long an answer may take: a service asks its hosts before it gives some."""
@@ -30,15 +33,15 @@ _UNKNOWN = 401
 
 
 class Wire:
-    """One service and a token for it; "" for the questions of strangers."""
+    """One service and a token for it; "" for the questions of strangers. `at` is where its routes begin."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", at: str = API) -> None:
         self.url = url
         headers = {"user-agent": f"horn/{shiphorn.__version__}", "accept": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        self._kept: dict[str, Any] = {"base_url": f"{url}/api/v1", "headers": headers, "timeout": timeout}
+        self._kept: dict[str, Any] = {"base_url": f"{url}{at}", "headers": headers, "timeout": timeout}
 
     def get(self, path: str, **wanted: Any) -> Any:
         """Ask a question. What is wanted and empty is left out. Raises ShiphornError."""

@@ -53,7 +53,7 @@ class Applicant:
         return f"{text[:4]}-{text[4:]}"
 
 
-def apply(vault: Vault, digest: str, machine: str) -> str:
+def code_for(vault: Vault, digest: str, machine: str) -> str:
     """A code that stands for a command line for a while, as part of an address. Raises ConfigError SH166."""
     machine = "".join(filter(str.isprintable, machine)).strip()[:_LONGEST_NAME]
     if not _DIGEST.fullmatch(digest):

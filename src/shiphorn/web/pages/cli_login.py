@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.response import Template
 
-from shiphorn.service.cli_sign_in import CODE_SECONDS, agree, applicant, apply, asked, deny, sign_out
+from shiphorn.service.cli_sign_in import CODE_SECONDS, agree, applicant, asked, code_for, deny, sign_out
 from shiphorn.web.given import OPEN, Form, TheCaller, TheService, TheSite, TheVault, in_thread
 
 POLL_SECONDS = 1.0
@@ -38,10 +38,10 @@ class Decision:
     agree: str = ""
 
 
-@post("/api/v1/cli/authorize", opt=OPEN, status_code=200, include_in_schema=False)
+@post("/api/cli/authorize", opt=OPEN, status_code=200, include_in_schema=False)
 async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
     """Begin: a code for the page of `show`, and how long it is good. Nothing is kept here."""
-    code = apply(vault, data.digest, data.machine)
+    code = code_for(vault, data.digest, data.machine)
     return {
         "code": code,
         "short": applicant(vault, code).short,
@@ -50,14 +50,14 @@ async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
     }
 
 
-@post("/api/v1/cli/token", opt=OPEN, status_code=200, include_in_schema=False)
+@post("/api/cli/token", opt=OPEN, status_code=200, include_in_schema=False)
 @in_thread
 def wait(service: TheService, vault: TheVault, data: Wait) -> dict[str, Any]:
     """How it stands: pending, granted or denied. It tells no secret, and nothing to who has no code."""
     return {"state": str(asked(service.store, applicant(vault, data.code)))}
 
 
-@post("/api/v1/cli/sign-out", opt=OPEN, status_code=204, include_in_schema=False)
+@post("/api/cli/sign-out", opt=OPEN, status_code=204, include_in_schema=False)
 @in_thread
 def leave(request: Request[Any, Any, Any], service: TheService) -> None:
     """Have the token that is sent be good no more."""
