@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,13 @@ def told(store: Store, place: tuple[str, str] = SHOP, at: float = 10.0) -> int:
     return number
 
 
+def names_of(code: str) -> dict[str, Any]:
+    """What a piece of code defines."""
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names
+
+
 def address(web: Web, path: str = "/hook") -> str:
     return f"http://127.0.0.1:{web.port}{path}"
 
@@ -70,6 +79,18 @@ async def test_a_delivery_is_signed_with_the_secret_that_was_shown(
     signed = parts["t"].encode() + b"." + web.bodies[0]
     assert parts["v1"] == hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
     assert secret not in store.webhooks.secret(made.id)
+
+
+async def test_the_guide_shows_how_to_verify_a_signature(store: Store, courier: Courier, web: Web) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    verify = names_of(guide.split("```python\n")[1].split("```")[0])["verify"]
+    secret, _ = webhooks.make(store, VAULT, ADMIN, address(web), 1.0)
+    told(store)
+    await courier.look()
+    header = web.heads[0]["X-Shiphorn-Signature"]
+    assert verify(secret, header, web.bodies[0])
+    assert not verify(secret, header, web.bodies[0] + b" ")
+    assert not verify("whsec_other", header, web.bodies[0])
 
 
 async def test_only_wanted_kinds_and_places_are_told(store: Store, courier: Courier, web: Web) -> None:

@@ -173,26 +173,28 @@ class Courier:
         happened = self._store.webhooks.unseen(self._known) if hooks else []
         if not happened:
             return
-        bodies: dict[int, str] = {}
+        numbers = {
+            one.deploy_id for one in happened if any(hook.wants(one.kind, one.scope) for hook in hooks)
+        }
+        deploys = {number: self._deploy(number) for number in numbers}
         for hook in hooks:
             wanted = [event for event in happened if hook.wants(event.kind, event.scope)]
-            bodies |= {event.id: self._body(event) for event in wanted if event.id not in bodies}
-            told = [(event, bodies[event.id]) for event in wanted]
+            told = [(event, _body(event, deploys[event.deploy_id])) for event in wanted]
             self._store.webhooks.deliver(hook.id, told, happened[-1].id, now)
         self._known |= {event.id for event in happened}
         self._known = {number for number in self._known if number > happened[-1].id - 2 * OVERLAP}
 
-    def _body(self, event: Happened) -> str:
-        deploy = self._store.deploys.get(event.deploy_id)
-        about: dict[str, Any] = {"id": event.deploy_id}
+    def _deploy(self, number: int) -> dict[str, Any]:
+        """What is told of a deploy with each of its events."""
+        deploy = self._store.deploys.get(number)
+        about: dict[str, Any] = {"id": number}
         if deploy is not None:
             order = deploy.order
             about |= {name: getattr(order, name) for name in ("app", "environment", "kind", "ref", "actor")}
             about |= {name: getattr(deploy, name) for name in ("sha", "release", "state", "code", "message")}
         if self._url():
-            about["url"] = f"{self._url()}/deploys/{event.deploy_id}"
-        told = {"id": event.id, "kind": event.kind, "at": event.at, "deploy": about, "event": event.body}
-        return json.dumps(told)
+            about["url"] = f"{self._url()}/deploys/{number}"
+        return about
 
     async def _send(self, delivery: Delivery) -> bool:
         webhooks = self._store.webhooks
@@ -230,6 +232,11 @@ def next_try(attempts: int, since: float, now: float) -> float | None:
     """When a delivery is tried again that failed for so many times; None when it is given up."""
     pause = min(FIRST_PAUSE_SECONDS * 3.0 ** (attempts - 1), LONGEST_PAUSE_SECONDS)
     return now + pause if now + pause <= since + RETRY_SECONDS else None
+
+
+def _body(event: Happened, deploy: dict[str, Any]) -> str:
+    told = {"id": event.id, "kind": event.kind, "at": event.at, "deploy": deploy, "event": event.body}
+    return json.dumps(told)
 
 
 def _require_good(url: str, kinds: Sequence[str]) -> None:

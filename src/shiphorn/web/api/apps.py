@@ -13,7 +13,8 @@ from shiphorn.model.people import Grant
 from shiphorn.service import board as boards
 from shiphorn.service import questions
 from shiphorn.service.questions import App, HostConfig
-from shiphorn.web.given import TheCaller, TheService, in_thread
+from shiphorn.web.api.given import in_thread
+from shiphorn.web.given import TheCaller, TheService
 
 
 @dataclass(frozen=True)

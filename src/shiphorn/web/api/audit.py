@@ -11,8 +11,8 @@ from litestar.response import Stream
 from shiphorn.model.audit import Act
 from shiphorn.service import audit as log
 from shiphorn.store.audit import Wanted
-from shiphorn.web.api.given import Limit, Number
-from shiphorn.web.given import TheCaller, TheService, in_thread
+from shiphorn.web.api.given import Limit, Number, in_thread
+from shiphorn.web.given import TheCaller, TheService
 
 
 @dataclass(frozen=True)

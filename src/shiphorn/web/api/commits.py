@@ -13,8 +13,8 @@ from shiphorn.model.locks import BadMark
 from shiphorn.model.release import Commit
 from shiphorn.service import commits, orders, questions
 from shiphorn.service.graph import WINDOW_LIMIT
-from shiphorn.web.api.given import LARGEST
-from shiphorn.web.given import TheCaller, TheService, in_thread
+from shiphorn.web.api.given import LARGEST, in_thread
+from shiphorn.web.given import TheCaller, TheService
 
 
 @dataclass

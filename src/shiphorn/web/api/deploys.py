@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from litestar import Response, get, post
@@ -16,8 +16,8 @@ from shiphorn.model.history import DeployFilter, DeployRow
 from shiphorn.service import history, orders, records
 from shiphorn.service.gates import Why
 from shiphorn.web.api.encoding import Plain
-from shiphorn.web.api.given import Limit, Number, OrderBody, State
-from shiphorn.web.given import TheCaller, TheService, TheSite, in_thread
+from shiphorn.web.api.given import Limit, Number, OrderBody, State, in_thread
+from shiphorn.web.given import TheCaller, TheService, TheSite
 
 Key = Annotated[
     str,
@@ -131,9 +131,10 @@ def wish(service: TheService, caller: TheCaller, deploy_id: Number, data: WishBo
 
 
 @post("/plan", status_code=200)
-async def plan(service: TheService, caller: TheCaller, data: OrderBody) -> Plan:
-    """What an order would do, found out without doing it."""
-    return await orders.plan(service, caller, data.order)
+async def plan(service: TheService, caller: TheCaller, data: OrderBody, scripts: bool = False) -> Plan:
+    """What an order would do, found out without doing it; the texts that hosts would run if asked for."""
+    found = await orders.plan(service, caller, data.order)
+    return found if scripts else replace(found, hosts=[replace(one, scripts={}) for one in found.hosts])
 
 
 @post("/why", status_code=200)

@@ -83,7 +83,8 @@ async def docs(request: Request[Any, Any, Any]) -> Response[Any]:
     subjects: dict[str, list[dict[str, Any]]] = {}
     for path, item in schema["paths"].items():
         for method, operation in item.items():
-            entry = {"path": path, "method": method.upper(), "operation": operation}
+            what, *more = operation["description"].split("\n\n")
+            entry = {"path": path, "method": method.upper(), "what": what, "more": more}
             entry["parameters"] = operation.get("parameters", [])
             entry["body"] = _body(operation, schema)
             subjects.setdefault(operation["tags"][0], []).append(entry)
@@ -105,19 +106,27 @@ def _with_problem(operation: Any, problem: dict[str, Any]) -> Any:
 def _body(operation: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """(name, type, whether it must be there) of each part of a request's body."""
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    known = schema["components"]["schemas"].get(name, {})
+    schemas = schema["components"]["schemas"]
+    known = schemas.get(_name(content.get("schema", {})), {})
     required = known.get("required", [])
-    return [
-        (part, _words(described), part in required) for part, described in known.get("properties", {}).items()
-    ]
+    parts = known.get("properties", {})
+    return [(part, _words(described, schemas), part in required) for part, described in parts.items()]
 
 
-def _words(described: dict[str, Any]) -> str:
+def _words(described: dict[str, Any], schemas: dict[str, Any]) -> str:
     if "$ref" in described:
-        return str(described["$ref"].rpartition("/")[2])
+        return _words(schemas[_name(described)], schemas)
     if "oneOf" in described:
-        return " or ".join(_words(one) for one in described["oneOf"])
+        return " or ".join(_words(one, schemas) for one in described["oneOf"])
+    if "enum" in described:
+        return f"one of {', '.join(map(str, filter(None, described['enum'])))}"
+    if "properties" in described:
+        parts = described["properties"].items()
+        return f"{{{', '.join(f'{name}: {_words(one, schemas)}' for name, one in parts)}}}"
     if described.get("type") == "array":
-        return f"list of {_words(described.get('items', {}))}"
+        return f"list of {_words(described.get('items', {}), schemas)}"
     return str(described.get("type", "anything"))
+
+
+def _name(described: dict[str, Any]) -> str:
+    return str(described.get("$ref", "").rpartition("/")[2])

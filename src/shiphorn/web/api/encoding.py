@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, fields, is_dataclass
-from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from litestar import Response
 from litestar.openapi.spec import Schema
 from litestar.plugins import OpenAPISchemaPlugin
-from litestar.serialization import default_serializer
+from litestar.serialization import default_serializer, encode_json
 from litestar.types import Empty, Serializer
 from litestar.typing import FieldDefinition
 
@@ -33,25 +33,28 @@ ALSO: Mapping[type, tuple[str, ...]] = {
     BadMark: ("by",),
 }
 """Properties that are told with the fields."""
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 def plain(value: Any) -> Any:
     """A value as JSON has it: dataclasses and named tuples become objects, without what is `HIDDEN`."""
-    told: Any
-    if is_dataclass(value) or hasattr(value, "_fields"):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
-    match value:
-        case Enum() | Path():
-            told = str(value)
-        case Mapping():
-            told = {str(key): plain(one) for key, one in value.items()}
-        case AbstractSet():
-            told = sorted(map(plain, value))
-        case Sequence() if not isinstance(value, str):
-            told = [plain(one) for one in value]
-        case _:
-            told = value
-    return told
+    kind: Any = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if (names := _names(kind)) is not None:
+        return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted(map(plain, value))
+    return str(value) if isinstance(value, str | Path) else value
+
+
+def encoded(value: Any) -> bytes:
+    """A value as the bytes of its JSON."""
+    return encode_json(plain(value))
 
 
 class Plain(Response[T]):
@@ -59,9 +62,8 @@ class Plain(Response[T]):
 
     def render(self, content: Any, media_type: str, enc_hook: Serializer = default_serializer) -> bytes:
         """The content as bytes."""
-        return super().render(
-            content if isinstance(content, str | bytes) else plain(content), media_type, enc_hook
-        )
+        kept = content if isinstance(content, str | bytes) else plain(content)
+        return super().render(kept, media_type, enc_hook)
 
 
 class ShownFields(OpenAPISchemaPlugin):
@@ -86,15 +88,22 @@ class ShownFields(OpenAPISchemaPlugin):
         return schema
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    named = kind._fields if _is_named_tuple(kind) else [one.name for one in fields(kind)]  # type: ignore[attr-defined]
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """What an object of a class is told with; None when it is not told as an object."""
+    if is_dataclass(kind):
+        named = [one.name for one in fields(kind)]
+    elif _is_named_tuple(kind):
+        named = list(kind._fields)  # type: ignore[attr-defined]
+    else:
+        return None
     return (*(name for name in named if name not in HIDDEN), *ALSO.get(kind, ()))
 
 
 def _hints(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
     also = {name: get_type_hints(getattr(kind, name).fget)["return"] for name in ALSO.get(kind, ())}
-    return {name: (hints | also)[name] for name in _names(kind)}
+    return {name: (hints | also)[name] for name in _names(kind) or ()}
 
 
 def _optional(kind: type) -> dict[str, Any]:

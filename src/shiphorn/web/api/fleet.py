@@ -16,8 +16,8 @@ from shiphorn.service import hosts as fleet_service
 from shiphorn.service.figures import Measured, measured
 from shiphorn.service.hosts import FleetPage, HostFilter, HostHistory
 from shiphorn.service.intent import Standing
-from shiphorn.web.api.given import Limit, Number, State
-from shiphorn.web.given import TheCaller, TheService, in_thread
+from shiphorn.web.api.given import Limit, Number, State, in_thread
+from shiphorn.web.given import TheCaller, TheService
 
 
 @get("/fleet")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, ParamSpec
 
 from litestar.di import Provide
 from litestar.params import Dependency, Parameter
@@ -12,6 +15,7 @@ from msgspec import Meta
 from shiphorn.model.deploy import DeployState, Kind, Order
 from shiphorn.model.locks import Scope
 from shiphorn.model.target import Selection
+from shiphorn.web.api.encoding import encoded
 
 LATEST = 253_402_300_799.0
 """The last second of the year 9999."""
@@ -22,6 +26,8 @@ Number = Annotated[int, Parameter(ge=1, le=LARGEST)]
 Limit = Annotated[int, Parameter(ge=1, le=200, description="How many at most.")]
 Moment = Annotated[float, Meta(ge=0, le=LATEST)]
 """Unix seconds."""
+P = ParamSpec("P")
+
 Selected = Annotated[Selection, Dependency(skip_validation=True)]
 
 State = Annotated[DeployState | None, Parameter(query="state")]
@@ -91,3 +97,13 @@ def selection(
 
 SELECTED = {"selected": Provide(selection, sync_to_thread=False)}
 """Gives handlers `selected: Selected`."""
+
+
+def in_thread(handler: Callable[P, object]) -> Callable[P, Coroutine[Any, Any, bytes]]:
+    """As for pages; what it gives is put into JSON there, too: that takes long for thousands of hosts."""
+
+    @functools.wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        return await asyncio.to_thread(lambda: encoded(handler(*args, **kwargs)))
+
+    return run

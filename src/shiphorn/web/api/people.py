@@ -10,8 +10,8 @@ from litestar import get, post
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Grant, Person, Role, Token
 from shiphorn.service import people as people_service
-from shiphorn.web.api.given import Number, ReasonBody, ScopeBody
-from shiphorn.web.given import TheCaller, TheService, TheSite, in_thread
+from shiphorn.web.api.given import Number, ReasonBody, ScopeBody, in_thread
+from shiphorn.web.given import TheCaller, TheService, TheSite
 
 
 @dataclass

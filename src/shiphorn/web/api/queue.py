@@ -14,8 +14,8 @@ from shiphorn.service import orders
 from shiphorn.service.access import seen
 from shiphorn.service.gates import UnderWay
 from shiphorn.service.locks import Placed
-from shiphorn.web.api.given import Moment, Number, ReasonBody, ScopeBody
-from shiphorn.web.given import TheCaller, TheService, in_thread
+from shiphorn.web.api.given import Moment, Number, ReasonBody, ScopeBody, in_thread
+from shiphorn.web.given import TheCaller, TheService
 
 
 @dataclass

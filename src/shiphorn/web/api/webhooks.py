@@ -11,8 +11,8 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.webhooks import Delivery, Webhook
 from shiphorn.service import webhooks as hooks
 from shiphorn.service.webhooks import DeliveryPage
-from shiphorn.web.api.given import Limit, Number, ReasonBody
-from shiphorn.web.given import TheCaller, TheService, TheVault, in_thread
+from shiphorn.web.api.given import Limit, Number, ReasonBody, in_thread
+from shiphorn.web.given import TheCaller, TheService, TheVault
 
 
 @dataclass
