@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,20 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from shiphorn.demo.project import break_repository, change_repository, make_repository
+from shiphorn.demo.project import make_repository
+from shiphorn.model.deploy import Deploy, Order
+from shiphorn.service.apps import Apps
+from shiphorn.service.shipping import put_on_record
+from shiphorn.store.sqlite import open_sqlite
+from shiphorn.store.store import Store
 from tests.programs import end_all_of, program
 
 HORN = Path(sys.executable).with_name("horn")
 START_SECONDS = 60.0
 LOGIN, PASSWORD = "ada", "correct horse battery"
+AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+_GOOD_ANSWER = "send_response(200)"
+_BAD_ANSWER = 'send_response(500 if FACTS["region"] == "us" else 200)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,53 @@ class Site:
             client.get("/sign-in")
         return client.post(path, data=form | {"_csrf_token": client.cookies["horn_csrf"]})
 
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """What the service has on record."""
+        store = Store(open_sqlite(self.folder / "state" / "shiphorn" / "state.db"))
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def ship(self, app: str, environment: str, **order: Any) -> int:
+        """Have the service's worker carry out an order of ada's: the number of the deploy."""
+        config = Apps(self.folder / "shiphorn.yml").config(app)
+        with self.store() as store:
+            return put_on_record(store, config, Order(app, environment, actor=LOGIN, **order)).id
+
+    def until(self, deploy_id: int, *states: str, seconds: float = 60.0) -> Deploy:
+        """A deploy once it is in one of the states; in any that is final, without them."""
+
+        def there(found: Deploy) -> bool:
+            return found.state in states or not (states or found.state.active)
+
+        return self.when(deploy_id, there, seconds=seconds)
+
+    def when(self, deploy_id: int, holds: Callable[[Deploy], bool], *, seconds: float = 60.0) -> Deploy:
+        """A deploy once something holds for it."""
+        given_up_at = time.monotonic() + seconds
+        with self.store() as store:
+            while True:
+                found = store.deploys.get(deploy_id)
+                assert found is not None
+                if holds(found):
+                    return found
+                assert time.monotonic() < given_up_at, f"deploy {deploy_id} is still {found.state}"
+                time.sleep(0.05)
+
     def change(self, app: str = "shop", *, bad: bool = False) -> None:
-        """Commit another version of an app, one that fails in a region if it is to be bad."""
-        (break_repository if bad else change_repository)(self.folder / f"{app}.git")
+        """Commit another version of an app, one that answers with errors in us if it is to be bad."""
+        path = self.folder / f"{app}.git"
+        program = path / "app.py"
+        text = program.read_text().replace(_BAD_ANSWER, _GOOD_ANSWER)
+        program.write_text(text.replace(_GOOD_ANSWER, _BAD_ANSWER) if bad else text)
+        version = path / "VERSION"
+        number = int(version.read_text()) + 1 if version.exists() else 2
+        version.write_text(f"{number}\n")
+        subject = f"Even faster, version {number}" if bad else f"Full steam ahead, version {number}"
+        for arguments in (("add", "--all"), ("commit", "--quiet", "--message", subject)):
+            subprocess.run(["git", "-C", path, *AUTHOR, *arguments], check=True)
 
 
 def environment_of(folder: Path) -> dict[str, str]:
@@ -87,37 +139,66 @@ def write_service(folder: Path, regions: dict[str, Any], port: int) -> None:
     (folder / "apps").mkdir()
     for app in ("shop", "blog"):
         make_repository(folder / f"{app}.git")
-        text = {"app": app, "repo": f"../{app}.git", "commands": {"build": ["bin/build"]}}
+        text: dict[str, Any] = {"app": app, "repo": f"../{app}.git", "commands": {"build": ["bin/build"]}}
+        if app == "shop":
+            text |= {"shared": {"dirs": ["log", "run"]}, "environments": _serving(regions)}
         (folder / "apps" / f"{app}.yml").write_text(yaml.safe_dump(text))
+
+
+def _serving(regions: dict[str, Any]) -> dict[str, Any]:
+    """The environments of an app whose hosts serve in production, each at its own port, and are watched."""
+    served = {
+        name: region | {"hosts": [_serving_host(host) for host in region["hosts"]]}
+        for name, region in regions.items()
+    }
+    commands = {"build": ["bin/build"], "stage": ["cat bin/build"], "restart": ["bin/restart"]}
+    return {"staging": {}, "production": {"regions": served, "commands": commands}}
+
+
+def _serving_host(host: dict[str, Any]) -> dict[str, Any]:
+    port = free_port()
+    check = {"http": f"http://{{address}}:{port}/", "body": "<h1>", "interval": "300ms"}
+    return host | {"env": {"PORT": str(port)}, "watch": [check]}
+
+
+@contextmanager
+def fleet_of(folder: Path, hosts: int) -> Iterator[dict[str, Any]]:
+    """A fleet in a process of its own: its regions."""
+    with _started(
+        [sys.executable, "-m", "shiphorn.demo.fleet", str(folder / "fleet"), "--hosts", str(hosts)], folder
+    ) as fleet:
+        assert fleet.stdout is not None
+        yield json.loads(fleet.stdout.readline())["regions"]
+    end_all_of(folder)
+
+
+@contextmanager
+def served(folder: Path, port: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The service of a folder."""
+    listen = ["--listen", f"127.0.0.1:{port}", "--config", str(folder / "shiphorn.yml")]
+    with _started([str(HORN), "serve", *listen, *arguments], folder) as process:
+        yield process
+
+
+def set_up(site: Site, client: httpx.Client, process: subprocess.Popen[str]) -> None:
+    """Make ada the first admin of a service that has just started."""
+    code = _set_up_code(process)
+    until_up(client)
+    form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
+    assert site.send(client, "/set-up", form).status_code in (200, 303)
 
 
 @contextmanager
 def running(folder: Path, *, hosts: int = 6) -> Iterator[Site]:
     """A service with its fleet, and ada as its admin."""
-    with _started(
-        [sys.executable, "-m", "shiphorn.demo.fleet", str(folder / "fleet"), "--hosts", str(hosts)], folder
-    ) as fleet:
-        assert fleet.stdout is not None
-        regions = json.loads(fleet.stdout.readline())["regions"]
-        port = _free_port()
+    with fleet_of(folder, hosts) as regions:
+        port = free_port()
         write_service(folder, regions, port)
-        command = [
-            str(HORN),
-            "serve",
-            "--listen",
-            f"127.0.0.1:{port}",
-            "--config",
-            str(folder / "shiphorn.yml"),
-        ]
-        with _started(command, folder) as served:
+        with served(folder, port) as process:
             site = Site(f"http://127.0.0.1:{port}", folder, regions)
-            code = _set_up_code(served)
             with httpx.Client(base_url=site.url, follow_redirects=True, timeout=60) as client:
-                _until_up(client)
-                form = {"code": code, "login": LOGIN, "name": "Ada Lovelace", "password": PASSWORD}
-                assert site.send(client, "/set-up", form).status_code == 200
+                set_up(site, client, process)
             yield site
-    end_all_of(folder)
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +237,7 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
 
 @contextmanager
 def _started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("w")
+    log = (folder / f"{Path(command[0]).name}-{len(command)}.log").open("a")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment_of(folder), cwd=folder
     )
@@ -177,7 +258,8 @@ def _set_up_code(served: subprocess.Popen[str]) -> str:
     raise AssertionError("the service ended before it was up")
 
 
-def _until_up(client: httpx.Client) -> None:
+def until_up(client: httpx.Client) -> None:
+    """Wait until a service answers."""
     given_up_at = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -189,7 +271,8 @@ def _until_up(client: httpx.Client) -> None:
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     import socket
 
     with socket.socket() as taken:

@@ -151,6 +151,9 @@ class Source(Protocol):
     async def diff(self, old: str, new: str, *, limit_bytes: int = DIFF_LIMIT_BYTES) -> Diff:
         """What differs between two commits; `old` may be "". Raises SourceError SH214 if one is missing."""
 
+    async def committed_at(self, shas: Sequence[str]) -> Mapping[str, float]:
+        """When commits were made, in Unix seconds; those that the mirror lacks are left out."""
+
     async def show(self, sha: str) -> str:
         """The whole message of a commit. Raises SourceError SH214 if it is missing."""
 

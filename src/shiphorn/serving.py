@@ -11,11 +11,13 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +25,25 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
+from shiphorn.adapters import logs
+from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
+from shiphorn.service.lag import Lag
 from shiphorn.service.live import Live
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import needs_set_up, purge
+from shiphorn.service.told import log_event
 from shiphorn.service.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
+from shiphorn.web.metrics import Metrics
+from shiphorn.web.requests import Requests
 from shiphorn.web.site import Site, site_at
 from shiphorn.wiring import home, open_shipping, open_world
 
@@ -49,13 +58,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a service listens, and what it serves. `proxies` are those whose word it takes on who asks."""
+    """Where a service listens, and what it serves.
+
+    `proxies` are those whose word it takes on who asks; `log` is `text` or `json`.
+    """
 
     host: str
     port: int
     config: Path
     single: Path | None = None
     proxies: str = ""
+    log: str = "text"
 
 
 class WorkerThread:
@@ -67,6 +80,7 @@ class WorkerThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         self._lives: Callable[[str], bool] = lambda _: False
+        self.lag = Lag()
         self._thread = threading.Thread(target=self._run, name="horn-worker", daemon=True)
         self._thread.start()
 
@@ -96,12 +110,38 @@ class WorkerThread:
             leave(1)
 
     async def _work(self) -> None:
-        async with open_world(lambda _: None) as world, open_shipping(world, apart=True) as shipping:
+        async with (
+            open_world(log_event) as world,
+            open_shipping(world, apart=True) as shipping,
+            asyncio.TaskGroup() as group,
+        ):
             self._loop = asyncio.get_running_loop()
             self._worker = Worker(world, shipping, self._apps)
             self._lives = shipping.lives
             self._ready.set()
+            group.create_task(self.lag.watch())
             await self._worker.work()
+
+
+class Server(uvicorn.Server):
+    """A server that first tells those who listen that it ends: a stream would keep it waiting for ever."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests, and finish those under way."""
+        self._end_streams()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End politely when told to; uvicorn's own way would have the signal kill the process after that."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> None:
@@ -109,6 +149,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
 
     Raises ConfigError, DatabaseError, OSError when it cannot listen.
     """
+    logs.set_up(listening.log)
     apps = Apps(listening.config, listening.single)
     thread = WorkerThread(apps)
     site = site_at(apps.service.model.url or f"http://{listening.host}:{listening.port}")
@@ -116,14 +157,26 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         open_world(lambda _: None) as world,
         Live(world.store) as live,
         Heartbeat(world.store) as heartbeat,
+        Histories() as histories,
     ):
         await asyncio.to_thread(thread.wait)
-        service = Service(world, apps, thread.lives, thread.wake, live, heartbeat, works=thread.works)
+        service = Service(
+            world, apps, thread.lives, thread.wake, live, heartbeat, histories, works=thread.works
+        )
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
-        app = make_app(service, vault, site, set_up_code=code, lifespan=[_background(service, vault)])
+        lag = Lag()
+        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag})
+        app = make_app(
+            service,
+            vault,
+            site,
+            set_up_code=code,
+            metrics=metrics,
+            lifespan=[_background(service, vault, lag)],
+        )
         config = uvicorn.Config(
-            app,
+            Requests(app, metrics),
             listening.host,
             listening.port,
             log_config=None,
@@ -134,15 +187,23 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
             timeout_graceful_shutdown=DRAIN_SECONDS,
             timeout_keep_alive=75,
         )
-        server = uvicorn.Server(config)
         announce(site, code)
-        await server.serve()
+
+        def end_streams() -> None:
+            live.end()
+            heartbeat.end()
+
+        await Server(config, end_streams).serve()
+    _log.info("ended; deploys under way are gone on with by the next process")
     leave(0)
 
 
-async def work(config: Path) -> None:
+async def work(config: Path, log: str = "text") -> None:
     """Be a worker and nothing else, until told to end."""
-    async with open_world(lambda _: None) as world, open_shipping(world, apart=True) as shipping:
+    logs.set_up(log)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, leave, 0)
+    async with open_world(log_event) as world, open_shipping(world, apart=True) as shipping:
         apps = Apps(config)
         worker = Worker(world, shipping, apps)
         async with asyncio.TaskGroup() as group:
@@ -160,14 +221,17 @@ def default_config() -> Path:
 
 
 def leave(status: int) -> None:
-    """End this process at once: what it worked on is on record."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    """End this process at once, and what it started: what it worked on is on record."""
+    try:
+        kill_started()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
 
 
-def _background(service: Service, vault: Vault) -> Callable[[Litestar], object]:
+def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
@@ -175,6 +239,7 @@ def _background(service: Service, vault: Vault) -> Callable[[Litestar], object]:
                 group.create_task(_keep_fresh(service.apps, service.world)),
                 group.create_task(_purge(service)),
                 group.create_task(_tell_webhooks(service, vault)),
+                group.create_task(lag.watch()),
             ]
             yield
             for task in tasks:

@@ -273,6 +273,9 @@ class Repository:
     async def diff(self, old: str, new: str, *, limit_bytes: int = 1) -> Diff:
         return Diff("", ())
 
+    async def committed_at(self, shas: Sequence[str]) -> dict[str, float]:
+        return {}
+
     async def show(self, sha: str) -> str:
         return ""
 

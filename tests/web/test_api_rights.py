@@ -176,4 +176,5 @@ async def test_a_session_of_a_browser_opens_nothing_here(api: Offline) -> None:
     session = api.service.store.sessions.open(person.id, "", "", now, now + 60)
     async with api.client("nobody") as client:
         client.cookies.set("horn_session", session)
-        assert (await client.get("/me")).status_code == 401
+        answer = await client.get("/me")
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

@@ -12,13 +12,13 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from shiphorn.adapters.git_command import git, git_env
-from shiphorn.adapters.git_history import read_diff, read_message, read_nodes, read_refs
+from shiphorn.adapters.git_history import read_diff, read_message, read_nodes, read_refs, read_times
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
@@ -125,6 +125,11 @@ class GitSource:
     async def diff(self, old: str, new: str, *, limit_bytes: int = DIFF_LIMIT_BYTES) -> Diff:
         """What differs between two commits; `old` may be "". Raises SourceError SH213, SH214."""
         return await read_diff(self._mirror, old, new, limit_bytes)
+
+    async def committed_at(self, shas: Sequence[str]) -> Mapping[str, float]:
+        """When commits were made, in Unix seconds; those that the mirror lacks are left out."""
+        known = [sha for sha in shas if _SHA.fullmatch(sha)]
+        return await read_times(self._mirror, known) if known and self._mirror.exists() else {}
 
     async def show(self, sha: str) -> str:
         """The whole message of a commit. Raises SourceError SH213, SH214."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from shiphorn.adapters.git_command import git, git_env
-from shiphorn.adapters.programs import Ended, end, start
+from shiphorn.adapters.programs import Ended, end, run, start
 from shiphorn.errors import SourceError
 from shiphorn.model.graph import Diff, FileChange, Node, Ref, RefKind, Refs
 from shiphorn.model.release import Commit
@@ -17,6 +18,7 @@ _PLAIN_DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "--find-renames")
 _KINDS = {"refs/heads/": RefKind.BRANCH, "refs/tags/": RefKind.TAG}
 _PEELED = "^{}"
 DIFF_TIMEOUT_SECONDS = 60.0
+TIMES_TIMEOUT_SECONDS = 60.0
 
 
 async def read_refs(mirror: Path) -> Refs:
@@ -45,6 +47,27 @@ async def read_nodes(mirror: Path, limit: int) -> list[Node]:
     got = await _read(mirror, "log", "-z", f"--format={_NODE_FORMAT}", *everything, "--")
     # 50,000 commits keep Python busy for a tenth of a second.
     return await asyncio.to_thread(_nodes, got.stdout)
+
+
+async def read_times(mirror: Path, shas: Sequence[str]) -> dict[str, float]:
+    """When commits were made, by their whole ids; those that the mirror lacks are left out."""
+    ended = await run(
+        [
+            "git",
+            "-C",
+            str(mirror),
+            "log",
+            "--no-walk=unsorted",
+            "--ignore-missing",
+            "--format=%H %ct",
+            "--stdin",
+        ],
+        env=git_env(),
+        stdin="".join(f"{sha}\n" for sha in shas).encode(),
+        timeout_seconds=TIMES_TIMEOUT_SECONDS,
+    )
+    pairs = (line.split() for line in ended.stdout.decode(errors="replace").splitlines())
+    return {sha: float(at) for sha, at in pairs}
 
 
 async def read_diff(mirror: Path, old: str, new: str, limit_bytes: int) -> Diff:

@@ -13,9 +13,11 @@ import typer
 
 import shiphorn
 from shiphorn.cli import (
+    backing_up,
     configuring,
     locking,
     looking,
+    operating,
     queueing,
     running,
     serving,
@@ -37,6 +39,10 @@ app = typer.Typer(
 )
 config_app = typer.Typer(cls=Group, help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
 host_app = typer.Typer(cls=Group, help="Trust the key of a host: host trust.", rich_markup_mode=None)
+
+service_app = typer.Typer(
+    cls=Group, help="Have the service run by itself: service unit.", rich_markup_mode=None
+)
 
 
 def _version(wanted: bool) -> None:
@@ -68,7 +74,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
-    "Serve": (serving.serve, serving.worker),
+    "Serve": (serving.serve, serving.worker, backing_up.backup, backing_up.restore),
     "Set up": (configuring.init, looking.doctor, signing_in.login, signing_in.logout),
     "Try": (trying.demo, trying.sound),
 }
@@ -80,8 +86,10 @@ config_app.command(cls=Command)(configuring.check)
 config_app.command(cls=Command)(configuring.explain)
 config_app.command(cls=Command)(configuring.schema)
 host_app.command(cls=Command)(running.trust)
+service_app.command(cls=Command)(operating.unit)
 app.add_typer(config_app, name="config", rich_help_panel="Set up")
 app.add_typer(host_app, name="host", rich_help_panel="Set up")
+app.add_typer(service_app, name="service", rich_help_panel="Serve")
 
 
 def main() -> None:

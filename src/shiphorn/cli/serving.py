@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,14 @@ from shiphorn.errors import ConfigError
 
 if TYPE_CHECKING:
     from shiphorn.web.site import Site
+
+
+class LogKind(StrEnum):
+    """What a line of the log is for: people or programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 ServiceConfigOption = Annotated[
     Path | None,
@@ -27,6 +36,8 @@ DatabaseOption = Annotated[
     str, typer.Option("--database", metavar="URL", help="postgresql://...; SQLite files if left out.")
 ]
 
+LogOption = Annotated[LogKind, typer.Option("--log", help="How it logs, on standard error.")]
+
 
 def serve(
     listen: Annotated[
@@ -39,6 +50,7 @@ def serve(
             "--proxies", metavar="ADDRESSES", help="Reverse proxies that are believed who asks, by commas."
         ),
     ] = "",
+    log: LogOption = LogKind.TEXT,
     config: ServiceConfigOption = None,
 ) -> None:
     """Run the service: web pages, the API, and the deploys that people order there."""
@@ -46,13 +58,15 @@ def serve(
     from shiphorn.serving import serve as run  # noqa: PLC0415
 
     use_database(database)
-    host, port = _address(listen)
+    host, port = address(listen)
     path, single = service_files(config)
-    listening = Listening(host, port, path, single, proxies)
+    listening = Listening(host, port, path, single, proxies, log)
     terminal.run(run(listening, lambda site, code: _announce(listen, site, code)))
 
 
-def worker(database: DatabaseOption = "", config: ServiceConfigOption = None) -> None:
+def worker(
+    database: DatabaseOption = "", log: LogOption = LogKind.TEXT, config: ServiceConfigOption = None
+) -> None:
     """Carry out deploys of a service that shares the database, and serve no pages."""
     from shiphorn.serving import work  # noqa: PLC0415
 
@@ -61,7 +75,7 @@ def worker(database: DatabaseOption = "", config: ServiceConfigOption = None) ->
         raise ConfigError(
             "SH154", "a worker needs a PostgreSQL that it shares with the service.", hint="Set HORN_DATABASE."
         )
-    terminal.run(work(service_files(config)[0]))
+    terminal.run(work(service_files(config)[0], log))
 
 
 def use_database(url: str) -> None:
@@ -91,7 +105,8 @@ def service_files(given: Path | None) -> tuple[Path, Path | None]:
     return path, None
 
 
-def _address(text: str) -> tuple[str, int]:
+def address(text: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT. Raises ConfigError SH155."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ConfigError(

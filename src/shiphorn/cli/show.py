@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shiphorn.deploy.problems import summary
-from shiphorn.model.deploy import Deploy, DeployState, HostRun, HostState, Kind, Problem
+from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, Kind, Problem
 from shiphorn.service.doctor import Check
 from shiphorn.service.folding import Fold
 
@@ -27,20 +27,6 @@ _STYLES = {
     DeployState.SUPERSEDED: "yellow",
     DeployState.FAILED: "red",
     DeployState.ROLLED_BACK: "red",
-}
-_TOLD = {
-    HostState.DONE: "run the new release",
-    HostState.RESTARTED: "run the new release, not cleaned up yet",
-    HostState.FLIPPED: "run the new release, not restarted yet",
-    HostState.REMOVED: "unchanged, the new release was removed again",
-    HostState.REVERTED: "run what they ran before, switched back",
-    HostState.FAILED: "unchanged",
-    HostState.BROKEN: "run the new release, but something went wrong after the switch",
-    HostState.UNKNOWN: "unknown: lost at the switch",
-    HostState.WAITING: "unchanged, not reached yet",
-    HostState.PROBED: "unchanged, only looked at",
-    HostState.STAGED: "unchanged, staged",
-    HostState.ARMED: "unchanged, staged",
 }
 
 
@@ -158,7 +144,7 @@ def show_states(console: Console, runs: Iterable[HostRun]) -> None:
     """In what state the hosts are, in words; where they differ, which."""
     told: defaultdict[str, list[str]] = defaultdict(list)
     for run in runs:
-        told[_TOLD[run.state]].append(run.host.name)
+        told[TOLD[run.state]].append(run.host.name)
     for one, hosts in sorted(told.items(), key=lambda item: -len(item[1])):
         which = f" [dim]({escape(names(hosts))})[/]" if len(told) > 1 else ""
         console.print(f"  {counted(len(hosts), 'host')}: {one}{which}")

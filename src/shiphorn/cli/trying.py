@@ -12,21 +12,23 @@ from shiphorn.cli import terminal
 
 def demo(
     hosts: Annotated[int, typer.Option("--hosts", metavar="N", min=1, max=500, help="How many.")] = 6,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the fleet up to play with, until Ctrl-C.")
-    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay/--no-stay", help="Stay up to play with, until Ctrl-C; or end by itself.")
+    ] = True,
     mute: Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")] = False,
     directory: Annotated[
         Path | None,
         typer.Option(
-            "--directory", metavar="FOLDER", help="Where the fleet lives; a temporary folder if left out."
+            "--directory",
+            metavar="FOLDER",
+            help="Where all of it lives, and is kept; a temporary folder if left out.",
         ),
     ] = None,
 ) -> None:
-    """See it work: a fleet of SSH hosts on this machine, a sample app, two deploys and a rollback."""
+    """See it work: a fleet of SSH hosts on this machine, deploys, a rollback, and a service to sign in to."""
     from shiphorn.cli.demo import perform  # noqa: PLC0415
 
-    terminal.run(perform(hosts, keep=keep, mute=mute, directory=directory))
+    terminal.run(perform(hosts, stay=stay, mute=mute, directory=directory))
 
 
 def sound(

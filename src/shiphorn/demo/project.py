@@ -18,13 +18,14 @@ _FILES = {
     "page.html": "public/page.html",
     "style.css": "public/style.css",
 }
-_AUTHOR = {
+AUTHORED = os.environ | {
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.com",
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.com",
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
+"""The environment of git: nothing of who runs the demo gets into what it commits."""
 
 
 def make_repository(path: Path) -> None:
@@ -58,7 +59,7 @@ def write_config(directory: Path, regions: dict[str, Any]) -> dict[str, int]:
     ports: dict[str, int] = {}
     for region in regions.values():
         for host in region["hosts"]:
-            ports[host["name"]] = _free_port()
+            ports[host["name"]] = free_port()
             host["env"] = {"PORT": str(ports[host["name"]])}
             host["watch"] = [
                 {"http": f"http://{{address}}:{ports[host['name']]}/", "body": "<h1>", "interval": "500ms"}
@@ -99,12 +100,11 @@ def _commit(path: Path, subject: str) -> None:
 
 
 def _git(path: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["git", "-C", str(path), *arguments], check=True, capture_output=True, env=os.environ | _AUTHOR
-    )
+    subprocess.run(["git", "-C", str(path), *arguments], check=True, capture_output=True, env=AUTHORED)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -63,13 +63,18 @@ async def choose(
 async def everything(
     config: Config, environment: Environment, inventory: Callable[[RegionSource], Inventory]
 ) -> list[Host]:
-    """All hosts of an environment, by region. Raises ConfigError SH145 for a name that is there twice."""
-    async with asyncio.TaskGroup() as group:
-        asked = [
-            group.create_task(_of_region(config, environment, region, inventory))
-            for region in environment.regions
-        ]
-    found = [host for task in asked for host in task.result()]
+    """All hosts of an environment, by region.
+
+    Raises ConfigError SH145 for a name that is there twice, and the first problem that an inventory has.
+    """
+    asked = await asyncio.gather(
+        *(_of_region(config, environment, region, inventory) for region in environment.regions),
+        return_exceptions=True,
+    )
+    problems = [one for one in asked if isinstance(one, BaseException)]
+    if problems:
+        raise problems[0]
+    found = [host for one in asked if not isinstance(one, BaseException) for host in one]
     twice = [name for name, count in Counter(host.name for host in found).items() if count > 1]
     if twice:
         raise ConfigError(

@@ -98,7 +98,7 @@ async def kept_release(deployment: Deployment) -> str:
     history = store.deploys.history(order.app, order.environment, limit=1000)
     live = Counter(one.release for one in seen if one.release).most_common(1)
     live_release = live[0][0] if live else ""
-    release = order.ref or _before(live_release, seen, history)
+    release = order.ref or before(live_release, seen, history)
     lacking = [one.host for one in seen if release not in one.releases]
     if lacking:
         raise Refused(
@@ -107,7 +107,7 @@ async def kept_release(deployment: Deployment) -> str:
             hint=f"What they keep: horn releases {order.environment}",
         )
     deployment.change(
-        release=release, sha=_sha(release, seen, history), from_sha=_sha(live_release, seen, history)
+        release=release, sha=sha_of(release, seen, history), from_sha=sha_of(live_release, seen, history)
     )
     return f"from {live_release or 'nothing'} to {release}"
 
@@ -115,7 +115,7 @@ async def kept_release(deployment: Deployment) -> str:
 async def intended_release(deployment: Deployment) -> str:
     """Find the commit of the release that hosts are to catch up with. Raises Refused SH515."""
     order, store = deployment.record.order, deployment.world.store
-    sha = _sha(order.ref, [], store.deploys.history(order.app, order.environment, limit=1000))
+    sha = sha_of(order.ref, [], store.deploys.history(order.app, order.environment, limit=1000))
     if not sha:
         raise Refused("SH515", f"no deploy of {order.app} to {order.environment} made release {order.ref}.")
     found = await find(deployment.source, sha)
@@ -152,7 +152,8 @@ def _newest(store: Store, app: str, environment: str, *, but: int = 0) -> str:
     return max(used + seen, default="")
 
 
-def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+def before(live: str, seen: Sequence[Observed], history: Sequence[Deploy]) -> str:
+    """The newest good release before the live one that all hosts keep. Raises Refused SH513."""
     wrong = {one.release for one in history if one.state in (DeployState.FAILED, DeployState.ROLLED_BACK)}
     good = {one.release for one in history if one.state == DeployState.SUCCEEDED}
     kept = set.intersection(*(set(one.releases) for one in seen)) if seen else set()
@@ -166,7 +167,8 @@ def _before(live: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
     return release
 
 
-def _sha(release: str, seen: list[Observed], history: Sequence[Deploy]) -> str:
+def sha_of(release: str, seen: Sequence[Observed], history: Sequence[Deploy]) -> str:
+    """The commit of a release, by the deploys that made it or as hosts said; "" when nobody knows."""
     known = [one.sha for one in history if one.release == release and one.sha]
     known += [one.sha for one in seen if one.release == release and one.sha]
     return known[0] if known else ""

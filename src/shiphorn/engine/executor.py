@@ -76,3 +76,16 @@ class FileExecutor:
             (self._directory / executor_id).unlink(missing_ok=True)
             file.close()
         self._held.clear()
+
+
+def anybody_lives(directory: Path) -> bool:
+    """Whether the process of any executor of this machine runs."""
+    for path in directory.glob("*") if directory.exists() else ():
+        try:
+            with path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            continue
+    return False

@@ -32,6 +32,10 @@ _IS_HELD = (
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND (classid::bigint << 32) | objid::bigint = :key)"
 )
+_ARE_HELD = (
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
 _HAS_JUST_STARTED = "SELECT clock_timestamp() < pg_postmaster_start_time() + interval '5 s'"
 """The server was started anew: those who live are just about to take their locks again."""
 
@@ -151,6 +155,12 @@ class SessionExecutor:
     def _end(self, code: str, message: str, hint: str) -> None:
         self._ended.set()
         self._lost(DatabaseError(code, message, hint=hint))
+
+
+def anybody_lives(database: Engine) -> bool:
+    """Whether any process holds a session as an executor of this database."""
+    with database.connect() as connection:
+        return bool(connection.execute(text(_ARE_HELD)).scalar())
 
 
 def _key(executor_id: str) -> int:

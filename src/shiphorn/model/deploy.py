@@ -98,6 +98,23 @@ class HostState(StrEnum):
     """Switched back: it runs what it ran before the deploy."""
 
 
+TOLD = {
+    HostState.DONE: "run the new release",
+    HostState.RESTARTED: "run the new release, not cleaned up yet",
+    HostState.FLIPPED: "run the new release, not restarted yet",
+    HostState.REMOVED: "unchanged, the new release was removed again",
+    HostState.REVERTED: "run what they ran before, switched back",
+    HostState.FAILED: "unchanged",
+    HostState.BROKEN: "run the new release, but something went wrong after the switch",
+    HostState.UNKNOWN: "unknown: lost at the switch",
+    HostState.WAITING: "unchanged, not reached yet",
+    HostState.PROBED: "unchanged, only looked at",
+    HostState.STAGED: "unchanged, staged",
+    HostState.ARMED: "unchanged, staged",
+}
+"""What the state of hosts means for what they run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a person asked for.

@@ -52,6 +52,17 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is signed in, and whether it is the one that asks. Times are Unix seconds."""
+
+    created_at: float
+    expires_at: float
+    address: str
+    agent: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A token for the API: it may do what its person may, but no more than its `grant`.
 

@@ -28,6 +28,19 @@ class Wrong:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file of an app: the config in force, if any, and what is wrong with the file now.
+
+    `inner` is where the app's repository has the rest, "" for nowhere.
+    """
+
+    path: Path
+    config: Config | None
+    inner: str
+    wrong: Wrong | None
+
+
 @dataclass
 class _App:
     """An app as it was read last. `inner` is where its repository has the rest, "" for nowhere."""
@@ -56,6 +69,41 @@ class Apps:
     def directory(self) -> Path:
         """The folder of shiphorn.yml."""
         return self.service.directory
+
+    @property
+    def path(self) -> Path:
+        """Where shiphorn.yml is, or would be."""
+        return self.service.path
+
+    @property
+    def single(self) -> bool:
+        """Whether one deploy.yml is all there is."""
+        return self._single is not None
+
+    @property
+    def reads(self) -> str:
+        """Which files are read, in words."""
+        if self._single is not None:
+            return f"this service is about {self._single} alone"
+        return f"{self.path.name} names {', '.join(self.service.model.apps) or 'no files'}"
+
+    def listed(self) -> list[Listed]:
+        """All files of apps, by their names, with what is in force of each."""
+        return [
+            Listed(one.path, one.config, one.inner, one.wrong)
+            for one in sorted(self._apps.values(), key=lambda one: one.path)
+        ]
+
+    def checked(self, text: str, path: Path) -> Config:
+        """The app that the text of a file describes, without a thought of other files.
+
+        Of one that its repository holds only the head is looked at. Raises ConfigError SH101, SH102.
+        """
+        data, _ = read(text, path)
+        if not data.get(FROM_REPOSITORY):
+            return self.service.app(text, path)
+        head = {key: value for key, value in data.items() if key != FROM_REPOSITORY}
+        return _to_fetch(_App(path, inner=str(data[FROM_REPOSITORY]), head=head))
 
     def names(self) -> list[str]:
         """The names of all apps that have a good config, sorted."""

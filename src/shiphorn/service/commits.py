@@ -1,17 +1,87 @@
-"""The commits of an app, for who looks at its graph: which are live, bad, and what one would bring."""
+"""The commits of an app: the graph, what one says and would change, where it is live, and the gates."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shiphorn.deploy import resolve
-from shiphorn.errors import NotFound
+from shiphorn.errors import NotFound, ShiphornError, SourceError
+from shiphorn.model.deploy import Order
 from shiphorn.model.graph import Diff
-from shiphorn.model.locks import Scope
+from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
-from shiphorn.service.graph import Standing
+from shiphorn.model.release import Commit
+from shiphorn.service import orders
+from shiphorn.service.gates import Why
+from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
+from shiphorn.service.standing import standing
+
+DIFF_SHOWN_BYTES = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLook:
+    """A commit and how it stands.
+
+    `live` is where it is live, `within` the environments whose live commit contains it. `base` is the commit
+    that the `diff` begins at, "" for nothing at all: what is live in the `environment`, or the first parent
+    when that is not known or none is named; `to_live` tells which of the two. `why` is None without an
+    environment, `trouble` why there is no diff.
+    """
+
+    commit: Commit
+    message: str
+    refs: Sequence[Mapping[str, Any]]
+    live: Sequence[str]
+    within: Sequence[str]
+    marks: Sequence[BadMark]
+    environment: str
+    base: str
+    to_live: bool
+    diff: Diff | None
+    why: Why | None
+    trouble: str = ""
+
+
+async def look(
+    service: Service, caller: Caller, app: str, sha: str, environment: str, graph: Graph | None
+) -> CommitLook:
+    """A commit by its id or the beginning of it. Raises NotFound SH580, ConfigError SH110, SourceError."""
+    config = service.config(caller, app, environment)
+    source = service.world.source(config)
+    commit = await source.resolve(sha)
+    seen = [name for name in config.environments if caller.sees(Scope(app, name))]
+    stands = standing(service.store, app, seen)
+    row = graph.row_of(commit.sha) if graph is not None else None
+    window = graph.window(row, 1, stands)["rows"][0] if graph is not None and row is not None else {}
+    parents = graph.node(row).parents if graph is not None and row is not None else ()
+    live = stands.live.get(environment, "")
+    to_live = bool(live) and await source.has(live)
+    base = live if to_live else next(iter(parents), "")
+    diff, trouble = None, ""
+    try:
+        diff = await source.diff(base, commit.sha, limit_bytes=DIFF_SHOWN_BYTES)
+    except ShiphornError as error:
+        trouble = str(error)
+    order = Order(app, environment, ref=commit.sha)
+    return CommitLook(
+        commit,
+        await source.show(commit.sha),
+        window.get("refs", ()),
+        [name for name, one in stands.live.items() if one == commit.sha],
+        window.get("shipped", ()),
+        service.store.marks.of_commit(app, commit.sha),
+        environment,
+        base,
+        to_live,
+        diff,
+        await orders.why(service, caller, order) if environment else None,
+        trouble,
+    )
 
 
 async def window(
@@ -19,19 +89,20 @@ async def window(
 ) -> dict[str, Any]:
     """Rows of the graph, see `Graph.window`; `digest` names the graph that the rows are of, "" the newest.
 
-    Raises NotFound SH580, SH569 (that graph is not kept any more), SourceError.
+    Raises NotFound SH580, SH569 (there is no such graph, or it is not kept any more), SourceError SH201.
     """
     config = service.config(caller, app)
     if digest:
-        graph = service.graphs.kept(digest)
+        graph = service.histories.graphs.kept(digest)
         if graph is None:
             raise NotFound("SH569", "that graph is not kept any more.", hint="Ask for the newest one.")
     else:
-        source = service.world.source(config)
-        await source.refresh()
-        graph = await service.graphs.of(source)
+        found = await service.histories.fetch(service.world, config)
+        graph = found.graph
+        if graph is None:
+            raise SourceError("SH201", found.trouble or f"the repository of {app} could not be read.")
     names = [name for name in config.environments if caller.sees(Scope(app, name))]
-    return graph.window(start, count, await asyncio.to_thread(standing, service, app, names))
+    return graph.window(start, count, await asyncio.to_thread(standing, service.store, app, names))
 
 
 async def diff(service: Service, caller: Caller, app: str, sha: str, against: str) -> Diff:
@@ -40,10 +111,3 @@ async def diff(service: Service, caller: Caller, app: str, sha: str, against: st
     new = await resolve.find(source, sha)
     old = (await resolve.find(source, against)).sha if against else ""
     return await source.diff(old, new.sha)
-
-
-def standing(service: Service, app: str, environments: list[str]) -> Standing:
-    """What is live in environments, and which commits are bad."""
-    store = service.store
-    live = {name: sha for name in environments if (sha := resolve.live_sha(store, app, name))}
-    return Standing(live, {mark.sha: mark.reason for mark in store.marks.listed(app)})

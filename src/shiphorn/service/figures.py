@@ -60,7 +60,7 @@ async def commit_times(service: Service, rows: Sequence[DeployRow]) -> dict[str,
     found: dict[str, float] = {}
     for app in sorted({row.app for row in rows} & set(service.apps.names())):
         try:
-            graph = await service.graphs.of(service.world.source(service.apps.config(app)))
+            graph = await service.histories.graphs.of(service.world.source(service.apps.config(app)))
         except ShiphornError:
             # Its deploys have no lead time then; all else is known without the repository.
             continue

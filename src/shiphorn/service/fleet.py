@@ -91,6 +91,14 @@ def listed(config: Config, environment: str, selection: Selection) -> list[Membe
     ]
 
 
+async def resolved(world: World, config: Config, environment: str, selection: Selection) -> list[Host]:
+    """The selected hosts of an environment as its inventories name them now; none is asked anything.
+
+    Raises ConfigError, HostError, Refused SH520: the first problem of an inventory.
+    """
+    return await discover.choose(config, config.environment(environment), selection, world.inventory)
+
+
 async def status(world: World, config: Config, environment: str, selection: Selection) -> EnvironmentStatus:
     """Ask every host what it runs."""
     asked = await members(world, config, environment, selection)

@@ -37,6 +37,7 @@ class Graph:
 
     def __init__(self, nodes: Sequence[Node], refs: Refs) -> None:
         self.digest = refs.digest
+        self.refs = refs
         self._nodes = nodes
         self._rows = {node.commit.sha: row for row, node in enumerate(nodes)}
         self._parents = [tuple(self._rows.get(sha, -1) for sha in node.parents) for node in nodes]
@@ -65,6 +66,10 @@ class Graph:
     def row_of(self, sha: str) -> int | None:
         """The row of a commit by its whole id."""
         return self._rows.get(sha)
+
+    def refs_of(self, row: int) -> Sequence[Mapping[str, Any]]:
+        """The names at a commit: {name, kind, default}, the default branch first."""
+        return self._refs.get(row, [])
 
     def find(self, text: str, limit: int = FOUND_LIMIT) -> list[int]:
         """Rows whose id begins with the text, or whose subject, author or branch has it; any case."""

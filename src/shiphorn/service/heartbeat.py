@@ -42,10 +42,14 @@ class Heartbeat:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+        await self._group.__aexit__(kind, error, trace)
+
+    def end(self) -> None:
+        """End all listening, and let nobody listen any more."""
         self._over = True
         self._stop()
         self._wake()
-        await self._group.__aexit__(kind, error, trace)
 
     async def changes(self, since: str = "") -> AsyncGenerator[str]:
         """The `state` of all, each time it is another one: than it was `since`, or than at the first look.

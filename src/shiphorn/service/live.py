@@ -71,15 +71,19 @@ class Live:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over = True
-        for watch in self._watched.values():
-            watch.stop()
+        self.end()
         await self._group.__aexit__(kind, error, trace)
 
     @property
     def watched(self) -> dict[int, int]:
         """How many listen, by deploy."""
         return {number: len(watch.listeners) for number, watch in self._watched.items()}
+
+    def end(self) -> None:
+        """End all listening, and let nobody listen any more."""
+        self._over = True
+        for watch in self._watched.values():
+            watch.stop()
 
     async def listen(self, deploy_id: int, after_event: int = 0) -> AsyncGenerator[Update]:
         """What is known of a deploy, and then all that happens, until it has ended.

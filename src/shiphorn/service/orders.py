@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from shiphorn.deploy import resolve
 from shiphorn.deploy.plan import Plan, make
 from shiphorn.deploy.queue import described
 from shiphorn.errors import Refused
@@ -45,12 +46,15 @@ async def why(service: Service, caller: Caller, order: Order) -> gates.Why:
     return await gates.why(service.world, config, replace(order, actor=caller.name), service.lives)
 
 
-async def ship(service: Service, caller: Caller, order: Order, *, key: str = "", wait: bool = True) -> Deploy:
+async def ship(
+    service: Service, caller: Caller, order: Order, *, key: str = "", wait: bool = True, expected: str = ""
+) -> Deploy:
     """Put a deploy, rollback or converge on record, for a worker to take.
 
-    The same `key` of the same caller makes one deploy, however often it comes. Raises Forbidden SH550,
-    NotFound SH580, ConfigError SH110, SourceError, Refused SH581 (the key came with another order), SH501
-    (it is not to `wait`, and another deploy is at work there).
+    The same `key` of the same caller makes one deploy, however often it comes. `expected` is the commit
+    that the caller was shown of the ref. Raises Forbidden SH550, NotFound SH580, ConfigError SH110,
+    SourceError, Refused SH581 (the key came with another order), SH592 (the ref is at another commit than
+    `expected`), SH501 (it is not to `wait`, and another deploy is at work there).
     """
     scope = Scope(order.app, order.environment)
     service.config(caller, *_of(scope))
@@ -64,6 +68,8 @@ async def ship(service: Service, caller: Caller, order: Order, *, key: str = "",
         return _same(service, made, digest)
     if not wait:
         _require_free(service, scope)
+    if expected and order.kind == Kind.DEPLOY:
+        await _require_expected(service, order, expected)
     config, ref = await service.apps.config_at(service.world, order.app, order.environment, order.ref)
     if order.kind == Kind.DEPLOY:
         order = replace(order, ref=ref)
@@ -75,9 +81,9 @@ async def ship(service: Service, caller: Caller, order: Order, *, key: str = "",
 
 
 async def converge(
-    service: Service, caller: Caller, app: str, environment: str, selection: Selection
+    service: Service, caller: Caller, app: str, environment: str, selection: Selection, *, key: str = ""
 ) -> list[Deploy]:
-    """Order what brings hosts that are behind to the release that they should run."""
+    """Order what brings hosts that are behind to the release that they should run. `key` as for `ship`."""
     scope = Scope(app, environment)
     config = service.config(caller, app, environment)
     require(caller, Role.DEPLOYER, scope, f"converge {scope}")
@@ -86,7 +92,8 @@ async def converge(
         orders = await fleet.behind(world, config, environment, selection, caller.name)
     finally:
         await world.fleet.close()
-    return [await ship(service, caller, order) for order in orders]
+    keys = [f"{key} {order.ref}" if key else "" for order in orders]
+    return [await ship(service, caller, order, key=one) for order, one in zip(orders, keys, strict=True)]
 
 
 async def status(
@@ -99,6 +106,12 @@ async def status(
         return await fleet.status(world, config, environment, selection)
     finally:
         await world.fleet.close()
+
+
+async def resolved(service: Service, caller: Caller, app: str, environment: str) -> list[Host]:
+    """The hosts of an environment as its inventories name them at this moment. Raises as `fleet.resolved`."""
+    config = service.config(caller, app, environment)
+    return await fleet.resolved(service.world, config, environment, Selection())
 
 
 async def execute(
@@ -225,6 +238,19 @@ def move(service: Service, caller: Caller, deploy_id: int, ahead_of: int | None)
     after = turns[place] if place < len(turns) else before + 1
     service.store.deploys.update(deploy_id, turn=(before + after) / 2)
     _audit(service, caller, "move in queue", scope, "", {"deploy": deploy_id, "ahead of": ahead_of})
+
+
+async def _require_expected(service: Service, order: Order, expected: str) -> None:
+    config = service.apps.config(order.app)
+    ref = resolve.named(service.store, order.app, order.environment, order.ref or config.branch)
+    commit = await resolve.find(service.world.source(config), ref)
+    if commit.sha != expected:
+        raise Refused(
+            "SH592",
+            f"{ref} is at {commit.short} by now, not at {expected[:8]} as you were shown.",
+            hint="Look at what goes in now, and order it again.",
+            facts={"ref": ref, "sha": commit.sha, "expected": expected},
+        )
 
 
 def _require_free(service: Service, scope: Scope) -> None:

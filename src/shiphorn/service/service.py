@@ -13,10 +13,13 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
-from shiphorn.service.graph import Graphs
+from shiphorn.service.delivery import Delivery
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
+from shiphorn.service.kept_fleet import KeptFleet
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
+from shiphorn.service.report import Reports
 from shiphorn.store.store import Store
 
 
@@ -25,8 +28,9 @@ class Service:
     """The parts of a running service.
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
-    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, and `graphs` are
-    the histories of repositories. `works` tells whether this process's worker is at work.
+    `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
+    those of repositories, `fleet` its hosts as they were read last, `reports` tell of deploys, and
+    `delivery` how deploying goes. `works` tells whether this process's worker is at work.
     """
 
     world: World
@@ -35,13 +39,20 @@ class Service:
     wake: Callable[[], None]
     live: Live
     heartbeat: Heartbeat
-    graphs: Graphs = field(default_factory=Graphs)
+    histories: Histories = field(default_factory=Histories)
+    fleet: KeptFleet = field(default_factory=KeptFleet)
+    delivery: Delivery = field(default_factory=Delivery)
+    reports: Reports = field(default_factory=Reports)
     works: Callable[[], bool] = lambda: True
 
     @property
     def store(self) -> Store:
         """What is on record."""
         return self.world.store
+
+    def places(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every app with its environments, as lists are narrowed to."""
+        return [(app, self.apps.config(app).environments) for app in self.apps.names()]
 
     def config(self, caller: Caller, app: str, environment: str = "") -> Config:
         """The config of an app that the caller sees. Raises NotFound SH580, ConfigError SH110."""

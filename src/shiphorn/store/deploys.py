@@ -135,7 +135,10 @@ class Deploys:
             wanted.append(deploys.c.app == app)
         if environment:
             wanted.append(deploys.c.environment == environment)
-        found = self._select(*wanted, limit=1000)
+        # Were it told to sort them, SQLite would rather read all deploys in their order.
+        query = select(deploys).where(*wanted).limit(1000)
+        with self._database.connect() as connection:
+            found = [_deploy(row) for row in connection.execute(query)]
         return sorted(found, key=lambda one: one.place)
 
     def lock(self, deploy: Deploy, now: float) -> int | None:

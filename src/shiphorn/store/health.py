@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Engine, Integer, Row, cast, func, select
 
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.store.patience import patient
@@ -40,6 +40,50 @@ class HealthRecord:
             query = query.where(health.c.host == host)
         with self._database.connect() as connection:
             return [_health(row) for row in connection.execute(query)]
+
+    def counts(self, deploy_id: int) -> list[tuple[int, str, Outcome, Verdict, int]]:
+        """(position, a name, outcome, baseline, hosts) of a deploy's checks, in the order of the config."""
+        key = (health.c.position, health.c.outcome, health.c.baseline)
+        query = (
+            select(
+                health.c.position,
+                func.min(health.c.name),
+                health.c.outcome,
+                health.c.baseline,
+                func.count(),
+            )
+            .where(health.c.deploy_id == deploy_id)
+            .group_by(*key)
+            .order_by(*key)
+        )
+        with self._database.connect() as connection:
+            return [
+                (position, name, Outcome(outcome), Verdict(baseline), count)
+                for position, name, outcome, baseline, count in connection.execute(query)
+            ]
+
+    def unwell(self, deploy_id: int, limit: int) -> list[Health]:
+        """The checks of a deploy that are not healthy, those that were decided first."""
+        query = (
+            select(health)
+            .where(health.c.deploy_id == deploy_id, health.c.outcome != Outcome.HEALTHY)
+            .order_by(health.c.outcome == Outcome.WATCHING, health.c.host, health.c.position)
+            .limit(limit)
+        )
+        with self._database.connect() as connection:
+            return [_health(row) for row in connection.execute(query)]
+
+    def decided(self, deploy_id: int, since: float) -> list[tuple[int, Outcome, int]]:
+        """(tenths of a second since a moment, outcome, checks) of a deploy's checks as they were decided."""
+        after = cast((health.c.seen_at - since) * 10, Integer)
+        query = (
+            select(after, health.c.outcome, func.count())
+            .where(health.c.deploy_id == deploy_id, health.c.outcome != Outcome.WATCHING)
+            .group_by(after, health.c.outcome)
+            .order_by(after, health.c.outcome)
+        )
+        with self._database.connect() as connection:
+            return [(tenths, Outcome(outcome), count) for tenths, outcome, count in connection.execute(query)]
 
     def outcomes(self, deploy_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
         """How many checks of some deploys came to what."""

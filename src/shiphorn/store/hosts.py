@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, Row, bindparam, select, update
+from sqlalchemy import Engine, Row, bindparam, func, select, update
 
 from shiphorn.model.deploy import HostRun, HostState, Observed, Problem
 from shiphorn.model.target import Host
@@ -50,6 +50,64 @@ class HostRuns:
         """(position, state, phase, code) of all hosts of a deploy, in their order."""
         columns = (host_runs.c.position, host_runs.c.state, host_runs.c.phase, host_runs.c.code)
         query = select(*columns).where(host_runs.c.deploy_id == deploy_id).order_by(host_runs.c.position)
+        with self._database.connect() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    def one(self, deploy_id: int, host: str) -> HostRun | None:
+        """One host of a deploy."""
+        query = select(host_runs).where(host_runs.c.deploy_id == deploy_id, host_runs.c.host == host)
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return _host_run(row) if row is not None else None
+
+    def first(self, deploy_id: int, limit: int) -> list[HostRun]:
+        """Some hosts of a deploy: those with a problem first, else in their order."""
+        query = (
+            select(host_runs)
+            .where(host_runs.c.deploy_id == deploy_id)
+            .order_by(host_runs.c.code == "", host_runs.c.position)
+            .limit(limit)
+        )
+        with self._database.connect() as connection:
+            return [_host_run(row) for row in connection.execute(query)]
+
+    def tally(self, deploy_id: int) -> dict[tuple[int, str, HostState], int]:
+        """How many hosts of a deploy are in which (wave, region, state), in the order of the inventory."""
+        key = (host_runs.c.wave, host_runs.c.region, host_runs.c.state)
+        query = (
+            select(*key, func.count())
+            .where(host_runs.c.deploy_id == deploy_id)
+            .group_by(*key)
+            .order_by(func.min(host_runs.c.position))
+        )
+        with self._database.connect() as connection:
+            return {
+                (wave, region, HostState(state)): count
+                for wave, region, state, count in connection.execute(query)
+            }
+
+    def problems(self, deploy_id: int) -> list[tuple[str, str, HostState, Problem]]:
+        """(host, region, state, problem) of the hosts of a deploy that have one, in their order."""
+        columns = [
+            host_runs.c[name] for name in ("host", "region", "state", "code", "message", "cause", "hint")
+        ]
+        wanted = (host_runs.c.deploy_id == deploy_id) & (host_runs.c.code != "")
+        query = select(*columns).where(wanted).order_by(host_runs.c.position)
+        with self._database.connect() as connection:
+            return [
+                (host, region, HostState(state), Problem(*problem))
+                for host, region, state, *problem in connection.execute(query)
+            ]
+
+    def before(self, deploy_id: int) -> list[tuple[str, str, int]]:
+        """(release, commit, hosts) that the switched hosts of a deploy ran before, most of them first."""
+        key = (host_runs.c.previous, host_runs.c.previous_sha)
+        query = (
+            select(*key, func.count())
+            .where(host_runs.c.deploy_id == deploy_id, host_runs.c.flipped_at.is_not(None))
+            .group_by(*key)
+            .order_by(func.count().desc())
+        )
         with self._database.connect() as connection:
             return [tuple(row) for row in connection.execute(query)]
 

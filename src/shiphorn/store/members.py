@@ -97,6 +97,14 @@ class Members:
         last = {(app, environment, run[0]): run for app, environment, *run in rows}
         return found + [_known_host(key[:2], last.get(key, (key[2], *_NO_RUN)), seen[key]) for key in left]
 
+    def looks(self) -> dict[Place, tuple[int, float]]:
+        """Of each environment how many hosts were ever seen, and when the last one was: by an index alone."""
+        place = (observed.c.app, observed.c.environment)
+        query = select(*place, func.count(), func.max(observed.c.seen_at)).group_by(*place)
+        with self._database.connect() as connection:
+            rows = connection.execute(query).all()
+        return {(app, environment): (count, at) for app, environment, count, at in rows}
+
     def visits(
         self, host: str, *, scopes: Sequence[Scope] | None, before: int | None = None, limit: int = 50
     ) -> list[Visit]:

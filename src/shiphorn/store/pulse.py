@@ -25,7 +25,7 @@ class Pulse:
         It reads by indexes alone: the newest numbers, the deploys under way, the locks in force.
         """
         newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks)]
-        under_way = select(*_MOVING).where(deploys.c.state.in_(_ACTIVE)).order_by(deploys.c.id)
+        under_way = select(*_MOVING).where(deploys.c.state.in_(_ACTIVE))
         in_force = (
             select(locks.c.id)
             .where(locks.c.released_at.is_(None), or_(locks.c.until.is_(None), locks.c.until > now))
@@ -33,8 +33,9 @@ class Pulse:
         )
         cleared = select(func.max(bad_marks.c.cleared_at))
         with self._database.connect() as connection:
+            # Were it told to sort, SQLite would rather read all deploys in their order.
             parts = [
-                [tuple(row) for row in connection.execute(query)]
+                sorted((tuple(row) for row in connection.execute(query)), key=repr)
                 for query in (*newest, under_way, in_force, cleared)
             ]
         return repr(parts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
 
+from shiphorn.model.people import Session
 from shiphorn.store import secret as secrets
 from shiphorn.store.patience import insisting, patient
 from shiphorn.store.tables import links, sessions, sign_in_failures
@@ -40,6 +41,17 @@ class Sessions:
         )
         with self._database.connect() as connection:
             return connection.execute(query).scalar()
+
+    def listed(self, person_id: int, now: float, *, secret: str = "") -> list[Session]:
+        """The sessions of a person, the newest first; the one with this secret is the current one."""
+        mine = (sessions.c.person_id == person_id, sessions.c.expires_at > now)
+        query = select(sessions).where(*mine).order_by(sessions.c.created_at.desc(), sessions.c.digest)
+        digest = secrets.digest_of(secret)
+        with self._database.connect() as connection:
+            return [
+                Session(row.created_at, row.expires_at, row.address, row.agent, row.digest == digest)
+                for row in connection.execute(query)
+            ]
 
     def end(self, secret: str) -> None:
         """End a session."""

@@ -18,6 +18,7 @@ from shiphorn.store.pulse import Pulse
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
+from shiphorn.store.tallies import Tallies
 from shiphorn.store.tokens import Tokens
 from shiphorn.store.webhooks import Webhooks
 
@@ -47,6 +48,7 @@ class Store:
         self.audit = Audit(database)
         self.pulse = Pulse(database)
         self.webhooks = Webhooks(database)
+        self.tallies = Tallies(database)
 
     @property
     def place(self) -> str:

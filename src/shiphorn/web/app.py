@@ -21,6 +21,7 @@ from shiphorn.web.api import PATH, api
 from shiphorn.web.api.description import openapi
 from shiphorn.web.api.encoding import ShownFields
 from shiphorn.web.given import DEPENDENCIES, OPEN
+from shiphorn.web.metrics import Metrics
 from shiphorn.web.pages import PAGES
 from shiphorn.web.problems import HANDLERS
 from shiphorn.web.security import Guarded, Headers
@@ -30,8 +31,17 @@ HERE = Path(__file__).resolve().parent
 STATIC_SECONDS = 3600
 
 
-def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "", **more: Any) -> Litestar:
+def make_app(
+    service: Service,
+    vault: Vault,
+    site: Site,
+    *,
+    set_up_code: str = "",
+    metrics: Metrics | None = None,
+    **more: Any,
+) -> Litestar:
     """The application. Whoever has the `set_up_code` becomes the first admin; `more` goes to Litestar."""
+    metrics = metrics or Metrics(service.store, service.apps, {})
     csrf = CSRFConfig(
         secret=vault.derived("csrf"),
         cookie_name="horn_csrf",
@@ -46,11 +56,21 @@ def make_app(service: Service, vault: Vault, site: Site, *, set_up_code: str = "
         include_in_schema=False,
         openapi_config=openapi(f"{PATH}/schema"),
         plugins=[ShownFields()],
-        state=State({"service": service, "vault": vault, "site": site, "set_up_code": set_up_code}),
+        state=State(
+            {
+                "service": service,
+                "vault": vault,
+                "site": site,
+                "set_up_code": set_up_code,
+                "metrics": metrics,
+            }
+        ),
         dependencies=DEPENDENCIES,
         middleware=[DefineMiddleware(Headers), DefineMiddleware(Guarded, exclude=f"^{site.base}/static/")],
         csrf_config=csrf,
         exception_handlers=HANDLERS,
+        # Its own would take over what the whole process logs.
+        logging_config=None,
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_templates(site))),
         **more,
     )

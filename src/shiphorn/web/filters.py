@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 from markupsafe import Markup, escape
+
+from shiphorn.model.times import span
 
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
 MONTH_SECONDS, YEAR_SECONDS = 30 * 86_400, 365 * 86_400
@@ -52,6 +55,33 @@ def seconds(value: float | None) -> str:
     return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
 
 
+def clock(at: float) -> Markup:
+    """A moment as the time of its day in UTC, to the second; the date on hover."""
+    exact = datetime.fromtimestamp(at, UTC)
+    return Markup('<span title="{}">{}</span>').format(f"{exact:%Y-%m-%d %H:%M:%S} UTC", f"{exact:%H:%M:%S}")
+
+
+def marked(text: str, wanted: str) -> Markup:
+    """Text in which what somebody looks for stands out, whatever its case."""
+    if not wanted:
+        return escape(text)
+    parts = re.split(f"({re.escape(wanted)})", text, flags=re.IGNORECASE)
+    marks = (
+        Markup("<mark>{}</mark>").format(one) if odd % 2 else escape(one) for odd, one in enumerate(parts)
+    )
+    return Markup("").join(marks)
+
+
+def brief(value: float | None) -> str:
+    """A duration in one or two units: `45 s`, `3 min`, `2 h 30 min`, `4 d 6 h`."""
+    return "" if value is None else span(value)
+
+
+def day(at: float) -> str:
+    """A moment as a date: `26 Nov`."""
+    return f"{datetime.fromtimestamp(at, UTC):%-d %b}"
+
+
 def short(sha: str) -> str:
     """The first eight digits of a commit."""
     return sha[:8]
@@ -80,6 +110,10 @@ def note(cookie: str) -> str:
 ALL: dict[str, Any] = {
     "ago": ago,
     "seconds": seconds,
+    "clock": clock,
+    "marked": marked,
+    "brief": brief,
+    "day": day,
     "short": short,
     "plural": plural,
     "linked": linked,

@@ -17,6 +17,7 @@ from shiphorn.adapters.vault import Vault
 from shiphorn.errors import Unknown
 from shiphorn.model.people import Caller
 from shiphorn.service.service import Service
+from shiphorn.web.metrics import Metrics
 from shiphorn.web.security import SESSION_COOKIE
 from shiphorn.web.site import Site
 
@@ -28,6 +29,7 @@ _AS_IT_IS = Dependency(skip_validation=True)
 TheService = Annotated[Service, _AS_IT_IS]
 TheVault = Annotated[Vault, _AS_IT_IS]
 TheSite = Annotated[Site, _AS_IT_IS]
+TheMetrics = Annotated[Metrics, _AS_IT_IS]
 TheCaller = Annotated[Caller, _AS_IT_IS]
 Form = Body(media_type=RequestEncodingType.URL_ENCODED)
 """Marks `data` of a handler as what a page's form sends: `data: Annotated[SignIn, Form]`."""
@@ -60,6 +62,10 @@ def _site(state: State) -> Site:
     return state.site  # type: ignore[no-any-return]
 
 
+def _metrics(state: State) -> Metrics:
+    return state.metrics  # type: ignore[no-any-return]
+
+
 def _caller(request: Request[Any, Any, Any]) -> Caller:
     """Who asks. Raises Unknown SH584 when nobody is known."""
     if not isinstance(request.user, Caller):
@@ -72,5 +78,6 @@ DEPENDENCIES = {
     "service": Provide(_service, sync_to_thread=False),
     "vault": Provide(_vault, sync_to_thread=False),
     "site": Provide(_site, sync_to_thread=False),
+    "metrics": Provide(_metrics, sync_to_thread=False),
     "caller": Provide(_caller, sync_to_thread=False),
 }

@@ -39,6 +39,7 @@ _STATUS: tuple[tuple[type[ShiphornError], int], ...] = (
 _NOT_THERE = frozenset({"SH522", "SH528", "SH533", "SH110", "SH203"})
 """Codes of errors that say that something is not there, whatever their class."""
 _CODES = {404: "SH585", 405: "SH586", 403: "SH587", 400: "SH588", 415: "SH583"}
+_FOR_PROGRAMS = frozenset({"/healthz", "/readyz", "/metrics"})
 _TOO_OFTEN = "retry_after_seconds"
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def _expected(request: Request[Any, Any, Any], error: ShiphornError) -> Response
     if status == 401 and not for_programs(request) and request.method == "GET":
         return _to_sign_in(request)
     headers = {"retry-after": str(int(error.facts[_TOO_OFTEN]))} if status == 429 else {}
+    headers |= {"www-authenticate": "Bearer"} if status == 401 and for_programs(request) else {}
     return _told(request, status, error.code, error.message, error.hint, error.facts, headers)
 
 
@@ -80,7 +82,8 @@ HANDLERS: ExceptionHandlersMap = {ShiphornError: _expected, HTTPException: _http
 
 def for_programs(request: Request[Any, Any, Any]) -> bool:
     """Whether a program asks, and not a person's browser."""
-    return request.url.path.startswith(f"{request.app.state.site.base}/api/")
+    inner = request.url.path.removeprefix(request.app.state.site.base)
+    return inner.startswith("/api/") or inner in _FOR_PROGRAMS
 
 
 def _told(

@@ -45,6 +45,9 @@ class Headers:
                     headers.setdefault(name, value)
                 if "cache-control" not in headers:
                     headers["cache-control"] = "no-store"
+                if headers.get("content-type", "").startswith("text/event-stream"):
+                    # nginx would hold words back until it has a buffer full of them.
+                    headers["x-accel-buffering"] = "no"
             await send(message)
 
         await self._app(scope, receive, with_headers)

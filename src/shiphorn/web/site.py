@@ -28,6 +28,9 @@ class Site:
 
         Somebody may be sent a link whose `next` leads to another site: it is not followed.
         """
+        if self.base and (path == self.base or path.startswith(f"{self.base}?")):
+            # A request for the board has lost its last slash on the way here.
+            path = f"{self.base}/{path.removeprefix(self.base)}"
         parts = urlsplit(path)
         own = path.startswith(f"{self.base}/") and not path.startswith(("//", "/\\")) and "\\" not in path
         return path if own and not parts.netloc and not parts.scheme else f"{self.base}/"

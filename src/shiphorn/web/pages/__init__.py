@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from shiphorn.web.pages import board, cli_login, sign_in
+from shiphorn.web.pages import (
+    account,
+    app,
+    app_forms,
+    board,
+    cli_login,
+    deploy,
+    fleet,
+    history,
+    operations,
+    settings,
+    settings_apps,
+    settings_audit,
+    settings_people,
+    ship,
+    sign_in,
+    sign_in_oidc,
+)
 
 PAGES = (
     *sign_in.ROUTES,
+    *sign_in_oidc.ROUTES,
     *board.ROUTES,
     *cli_login.ROUTES,
+    *app.ROUTES,
+    *app_forms.ROUTES,
+    *ship.ROUTES,
+    *deploy.ROUTES,
+    *fleet.ROUTES,
+    *history.ROUTES,
+    *settings.ROUTES,
+    *settings_apps.ROUTES,
+    *settings_people.ROUTES,
+    *settings_audit.ROUTES,
+    *account.ROUTES,
+    *operations.ROUTES,
 )

@@ -24,9 +24,6 @@ from shiphorn.web.given import OPEN, Form, TheService, TheSite, in_thread
 from shiphorn.web.security import SESSION_COOKIE
 from shiphorn.web.site import Site
 
-OIDC_COOKIE = "horn_oidc"
-OIDC_SECONDS = 600
-
 
 @dataclass
 class SignIn:
@@ -60,7 +57,7 @@ def show(service: TheService, site: TheSite, next: str = "") -> Response[Any]:  
     """The page to sign in at; on the very first start that of the first admin."""
     if needs_set_up(service.store):
         return Redirect(f"{site.base}/set-up")
-    return _page(service, next)
+    return sign_in_page(service, next)
 
 
 @post("/sign-in", opt=OPEN)
@@ -72,8 +69,8 @@ def by_password(
     try:
         secret, _ = sign_in(service.store, data.login, data.password, browser(request), time.time())
     except ShiphornError as error:
-        return _page(service, data.next, error, data.login)
-    return _in(service, site, secret, data.next)
+        return sign_in_page(service, data.next, error, data.login)
+    return let_in(service, site, secret, data.next)
 
 
 @post("/sign-out")
@@ -115,7 +112,7 @@ def make_first(
         )
     except ShiphornError as error:
         return _set_up_page(data, error)
-    return _in(service, site, secret, "")
+    return let_in(service, site, secret, "")
 
 
 @get("/link/{secret:str}", opt=OPEN)
@@ -149,7 +146,7 @@ def use_link(
         )
     except ShiphornError as error:
         return _link_page(service, secret, error)
-    return _in(service, site, session, "")
+    return let_in(service, site, session, "")
 
 
 def browser(request: Request[Any, Any, Any]) -> Browser:
@@ -158,9 +155,10 @@ def browser(request: Request[Any, Any, Any]) -> Browser:
     return Browser(address, request.headers.get("user-agent", "")[:200])
 
 
-def _page(
+def sign_in_page(
     service: Service, next_page: str, problem: ShiphornError | None = None, login: str = ""
 ) -> Response[Any]:
+    """The page to sign in at, with why it did not work before."""
     settings = service.apps.service.model.sign_in
     context = {
         "problem": problem,
@@ -187,7 +185,7 @@ def _link_page(service: Service, secret: str, problem: ShiphornError | None = No
     return Template("link.html", context=context, status_code=200 if problem is None else 422)
 
 
-def _in(service: Service, site: Site, secret: str, next_page: str) -> Response[Any]:
+def let_in(service: Service, site: Site, secret: str, next_page: str) -> Response[Any]:
     """Lead to where somebody wanted to go, with their session."""
     answer = Redirect(site.inner(next_page), status_code=303)
     answer.set_cookie(

@@ -40,6 +40,7 @@ const NARROW_PX = 640;
  * @property {(row: Row, index: number) => void} select called when a commit is chosen
  * @property {string} [environment] what is not in it is shaded; the last one listed unless told
  * @property {number} [at] the row to begin at
+ * @property {boolean} [chosen] whether the commit of that row is chosen already
  * @property {string} [label] what the list is called, for screen readers
  */
 
@@ -81,6 +82,7 @@ class Graph {
     this.#options = options;
     this.#environment = options.environment ?? "";
     this.#active = options.at ?? 0;
+    this.#chosen = options.chosen ? this.#active : -1;
     this.#windows = new Windows(options.load, (failed, changed) => this.#arrived(failed, changed));
   }
 

@@ -1,0 +1,187 @@
+"""What Prometheus is told: how deploys and hosts stand, and how the service itself fares.
+
+Deploys are counted from what is on record: they go on rising when the service starts anew, and are the same
+whichever of several services is asked. Times are of this process: of phases that ended, and requests
+that were answered, since it began.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+import shiphorn
+from shiphorn.model.history import Place
+from shiphorn.model.locks import Scope
+from shiphorn.model.people import Caller
+from shiphorn.service.apps import Apps
+from shiphorn.service.lag import Lag
+from shiphorn.service.numbers import Counted, Numbers, taken
+from shiphorn.store.store import Store
+
+LATE_EVENTS = 200
+"""How many numbers of events are read again: PostgreSQL may show a lower one after a higher one."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A stranger who makes up methods makes no series of their own."""
+_REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_PHASE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+
+
+class Metrics:
+    """All numbers of a service. `lags` are of its event loops, by name."""
+
+    def __init__(self, store: Store, apps: Apps, lags: Mapping[str, Lag]) -> None:
+        self._counted = Counted(lambda: taken(store, apps, time.time()))
+        self._phases = _Phases(store)
+        self.registry = CollectorRegistry()
+        build = Gauge("shiphorn_build_info", "Always 1.", ("version", "python"), registry=self.registry)
+        build.labels(shiphorn.__version__, platform.python_version()).set(1)
+        self._requests = Histogram(
+            "shiphorn_request_seconds",
+            "How long answers took, streams left out.",
+            ("method", "route", "status"),
+            buckets=_REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        self._streams = Gauge("shiphorn_streams", "Browsers that listen.", registry=self.registry)
+        self._seconds = Histogram(
+            "shiphorn_phase_seconds",
+            "How long phases of deploys took.",
+            ("phase",),
+            buckets=_PHASE_SECONDS,
+            registry=self.registry,
+        )
+        lag = Gauge(
+            "shiphorn_event_loop_lag_seconds",
+            "How late an event loop was at worst, of the last half minute.",
+            ("loop",),
+            registry=self.registry,
+        )
+        for name, one in lags.items():
+            lag.labels(name).set_function(functools.partial(getattr, one, "seconds"))
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request. `route` is the pattern of its path, "" for none."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).observe(seconds)
+
+    def streaming(self, change: int) -> None:
+        """Count one more, or one less, who listens."""
+        self._streams.inc(change)
+
+    def text(self, accept: str, sees: Callable[[Scope], bool]) -> tuple[bytes, str]:
+        """All as Prometheus reads it, of the apps that somebody sees; and its content type."""
+        for phase, seconds in self._phases.ended():
+            self._seconds.labels(phase).observe(seconds)
+        encode, content_type = choose_encoder(accept)
+        of_apps = CollectorRegistry()
+        of_apps.register(_OfApps(self._counted.get(), sees, time.time()))
+        # One text of two: each would end with a mark of its own in the newer format.
+        return encode(_Both(self.registry, of_apps)), content_type
+
+
+class _Both(CollectorRegistry):
+    """What two registries hold."""
+
+    def __init__(self, *registries: CollectorRegistry) -> None:
+        super().__init__()
+        self._registries = registries
+
+    def collect(self) -> Iterator[Metric]:
+        """All their families."""
+        for registry in self._registries:
+            yield from registry.collect()
+
+
+class _OfApps(Collector):
+    """What is counted from the record, as families."""
+
+    def __init__(self, numbers: Numbers, sees: Callable[[Scope], bool], now: float) -> None:
+        self._numbers, self._sees, self._now = numbers, sees, now
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        numbers = self._numbers
+        ended = CounterMetricFamily(
+            "shiphorn_deploys", "Deploys that are over, ever.", labels=("app", "environment", "state")
+        )
+        for (app, environment, state), count in sorted(numbers.deploys.items()):
+            if self._sees(Scope(app, environment)):
+                ended.add_metric((app, environment, str(state)), count)
+        yield ended
+        yield self._gauge("shiphorn_deploys_active", "Deploys under way.", numbers.active)
+        yield self._gauge("shiphorn_deploys_queued", "Deploys that wait for others.", numbers.queued)
+        ages = {place: max(0.0, self._now - since) for place, since in numbers.waits_since.items()}
+        yield self._gauge(
+            "shiphorn_queue_oldest_seconds", "How long the oldest one that waits has waited.", ages
+        )
+        for name, of, words in (
+            ("shiphorn_hosts", "hosts", "Hosts, as last seen."),
+            ("shiphorn_hosts_behind", "behind", "Hosts that run an older release than they should."),
+            ("shiphorn_hosts_drifted", "drifted", "Hosts that run what nobody deployed."),
+        ):
+            found = {place: getattr(counts, of) for place, counts in numbers.hosts.items()}
+            yield self._gauge(name, words, found)
+        yield self._locks()
+        yield GaugeMetricFamily(
+            "shiphorn_webhook_backlog", "Deliveries of webhooks to be made.", value=numbers.webhooks
+        )
+
+    def _gauge(self, name: str, words: str, values: Mapping[Place, float]) -> Metric:
+        family = GaugeMetricFamily(name, words, labels=("app", "environment"))
+        for place, value in sorted(values.items()):
+            if self._sees(Scope(*place)):
+                family.add_metric(place, value)
+        return family
+
+    def _locks(self) -> Metric:
+        """Locks in force; "" stands for all apps or environments, as it does in locks."""
+        family = GaugeMetricFamily("shiphorn_locks", "Locks in force.", labels=("app", "environment", "by"))
+        found = Counter(
+            (lock.app, lock.environment, "person" if lock.deploy_id is None else "deploy")
+            for lock in self._numbers.locks
+            if self._sees(lock.scope)
+        )
+        for labels, count in sorted(found.items()):
+            family.add_metric(labels, count)
+        return family
+
+
+class _Phases:
+    """Phases of all deploys, whoever carried them out, that have ended since it was asked last."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = threading.Lock()
+        self._highest = self._from = store.tallies.newest_event()
+        self._known: set[int] = set()
+
+    def ended(self) -> Sequence[tuple[str, float]]:
+        """(phase, seconds), each once."""
+        with self._turn:
+            after = max(self._from, self._highest - LATE_EVENTS)
+            found = [one for one in self._store.tallies.phases(after) if one[0] not in self._known]
+            self._highest = max([self._highest, *(number for number, _, _ in found)])
+            self._known |= {number for number, _, _ in found}
+            self._known = {number for number in self._known if number > self._highest - LATE_EVENTS}
+            return [(phase, seconds) for _, phase, seconds in found]
+
+
+def sees_all(_: Scope) -> bool:
+    """What somebody on this machine sees."""
+    return True
+
+
+def seen_by(caller: Caller) -> Callable[[Scope], bool]:
+    """What a token lets one see."""
+    return caller.sees

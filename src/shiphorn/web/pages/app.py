@@ -1,0 +1,172 @@
+"""An app: what its environments run, its commit graph, and one commit of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Template
+
+from shiphorn.model.locks import Scope
+from shiphorn.model.people import Caller, Role
+from shiphorn.service import commits
+from shiphorn.service.board import board
+from shiphorn.service.graph import Graph, Standing
+from shiphorn.service.histories import History
+from shiphorn.service.service import Service
+from shiphorn.service.standing import standing
+from shiphorn.web import diff
+from shiphorn.web.given import TheCaller, TheService, TheSite
+
+FIRST_FETCH_SECONDS = 4.0
+"""How long the page itself waits for a repository that was never fetched; the graph waits longer."""
+PLAIN_COMMITS = 50
+
+
+@get("/apps/{app_name:str}")
+async def show(
+    service: TheService, caller: TheCaller, app_name: str, commit: str = "", environment: str = ""
+) -> Response[Any]:
+    """The whole page; with a `commit`, that one is looked at beside the graph."""
+    history = await _history(service, caller, app_name, FIRST_FETCH_SECONDS)
+    context = await asyncio.to_thread(_cards, service, caller, app_name, history)
+    stands = await asyncio.to_thread(_standing, service, caller, app_name)
+    chosen = environment if environment in context["environments"] else _main(context["environments"])
+    look = await commits.look(service, caller, app_name, commit, chosen, history.graph) if commit else None
+    row = history.graph.row_of(look.commit.sha) if look and history.graph else None
+    plain = history.graph.window(row or 0, PLAIN_COMMITS, stands) if history.graph else None
+    context |= {"plain": plain, "environment": chosen, "row": row}
+    return Template("app.html", context=context | _panel(caller, app_name, look))
+
+
+@get("/apps/{app_name:str}/cards")
+async def cards(service: TheService, caller: TheCaller, app_name: str) -> Response[Any]:
+    """What changes of the environments."""
+    history = await _history(service, caller, app_name, 0)
+    context = await asyncio.to_thread(_cards, service, caller, app_name, history)
+    return Template("parts/app_cards.html", context=context)
+
+
+@get("/apps/{app_name:str}/graph")
+async def graph(
+    service: TheService, caller: TheCaller, app_name: str, digest: str = "", start: int = 0, count: int = 100
+) -> dict[str, Any]:
+    """A window of the graph that has the digest, or of the newest one."""
+    found = await _graph(service, caller, app_name, digest)
+    return await asyncio.to_thread(_window, service, caller, app_name, found, start, count)
+
+
+@get("/apps/{app_name:str}/graph/find")
+async def find(
+    service: TheService, caller: TheCaller, app_name: str, q: str = "", digest: str = ""
+) -> list[int]:
+    """The rows of commits whose id, subject, author or branch has the text."""
+    found = await _graph(service, caller, app_name, digest)
+    return await asyncio.to_thread(found.find, q)
+
+
+@get("/apps/{app_name:str}/graph/state")
+async def state(service: TheService, caller: TheCaller, app_name: str) -> dict[str, str]:
+    """The digest of the newest graph, and why it could not be fetched."""
+    history = await _history(service, caller, app_name, 0)
+    return {"graph": history.graph.digest if history.graph else "", "trouble": history.trouble}
+
+
+@get("/apps/{app_name:str}/commits/{sha:str}")
+async def one(
+    service: TheService, caller: TheCaller, app_name: str, sha: str, environment: str = ""
+) -> Response[Any]:
+    """What is beside the graph of one commit, compared with what an environment runs."""
+    history = await _history(service, caller, app_name, 0)
+    look = await commits.look(service, caller, app_name, sha, environment, history.graph)
+    names = await asyncio.to_thread(_environments, service, caller, app_name)
+    return Template(
+        "parts/commit.html",
+        context={"caller": caller, "environments": names} | _panel(caller, app_name, look),
+    )
+
+
+@post("/apps/{app_name:str}/fetch")
+async def fetch(service: TheService, caller: TheCaller, site: TheSite, app_name: str) -> Response[Any]:
+    """Fetch the repository at once."""
+    history = await service.histories.fetch(service.world, service.config(caller, app_name))
+    return site.back(f"/apps/{app_name}", "" if history.trouble else "The newest commits are here.")
+
+
+async def _history(service: Service, caller: Caller, app: str, wait_seconds: float | None) -> History:
+    config = service.config(caller, app)
+    return await service.histories.of(service.world, config, wait_seconds=wait_seconds)
+
+
+async def _graph(service: Service, caller: Caller, app: str, digest: str) -> Graph:
+    history = await _history(service, caller, app, None if not digest else 0)
+    found = service.histories.graphs.kept(digest) if digest else None
+    newest = found or history.graph
+    if newest is None:
+        # It asks the mirror itself, and raises what is wrong with it.
+        newest = await service.histories.graphs.of(service.world.source(service.config(caller, app)))
+    return newest
+
+
+def _window(
+    service: Service, caller: Caller, app: str, found: Graph, start: int, count: int
+) -> dict[str, Any]:
+    return found.window(start, max(0, count), _standing(service, caller, app))
+
+
+def _environments(service: Service, caller: Caller, app: str) -> list[str]:
+    names = service.config(caller, app).environments
+    return [name for name in names if caller.sees(Scope(app, name))]
+
+
+def _standing(service: Service, caller: Caller, app: str) -> Standing:
+    return standing(service.store, app, _environments(service, caller, app))
+
+
+def _cards(service: Service, caller: Caller, app: str, history: History) -> dict[str, Any]:
+    names, known = _environments(service, caller, app), history.graph
+    stands = _standing(service, caller, app)
+    ahead, subjects = {}, {}
+    for name, sha in stands.live.items():
+        row = known.row_of(sha) if known else None
+        if known and row is not None:
+            ahead[app, name] = len(known.ahead(sha, known.refs.head))
+            subjects[name] = known.node(row).commit.subject
+    found = board(service.store, [(app, names)], time.time(), caller, behind=ahead)
+    cells = found.rows[0].cells if found.rows else []
+    wide = {lock.id: lock for cell in cells for lock in cell.locks if not lock.environment}
+    return {
+        "here": "Board",
+        "caller": caller,
+        "app": app,
+        "environments": names,
+        "cells": cells,
+        "subjects": subjects,
+        "wide_locks": list(wide.values()),
+        "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
+        "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],
+        "may_all": caller.may(Role.DEPLOYER, Scope(app)),
+        "may_everything": caller.may(Role.DEPLOYER, Scope()),
+        "history": history,
+    }
+
+
+def _panel(caller: Caller, app: str, look: commits.CommitLook | None) -> dict[str, Any]:
+    may = look is not None and caller.may(Role.DEPLOYER, Scope(app, look.environment))
+    return {
+        "app": app,
+        "look": look,
+        "files": diff.files(look.diff) if look and look.diff else [],
+        "may_ship": may,
+        "may_mark": caller.may(Role.DEPLOYER, Scope(app)),
+    }
+
+
+def _main(environments: list[str]) -> str:
+    """The environment that a commit is compared with unless told: the last one of the pipeline."""
+    return environments[-1] if environments else ""
+
+
+ROUTES = (show, cards, graph, find, state, one, fetch)

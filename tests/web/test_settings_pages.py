@@ -1,0 +1,207 @@
+"""The settings, a tab each, and one's own account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from shiphorn.model.deploy import DeployState, Kind, Order
+from shiphorn.model.locks import Scope
+from shiphorn.model.target import Selection
+from shiphorn.service.apps import Apps
+from shiphorn.service.locks import place
+from shiphorn.service.shipping import put_on_record
+from tests.running_service import PASSWORD, Site
+from tests.web.shipped import ship, store_of
+
+TABS = ("locks", "queue", "inventories", "apps", "people", "tokens", "webhooks", "audit", "service")
+SHOP = "app: zoo\nrepo: /srv/git/zoo.git\ndeploy_to: /srv/zoo\nenvironments: {dev: {hosts: [web1]}}\n"
+
+
+@pytest.fixture
+def ada(site: Site) -> Iterator[httpx.Client]:
+    with site.client() as client:
+        yield client
+
+
+def test_a_lock_is_placed_and_released(page: Page) -> None:
+    page.goto("/settings/locks")
+    form = page.locator("form[action='/settings/locks']")
+    form.get_by_label("App").select_option("blog")
+    form.get_by_label("Environment").select_option("production")
+    form.get_by_label("Why?").fill("we count the stock")
+    form.get_by_label("Until").fill("2h")
+    form.get_by_role("button", name="Lock").click()
+    expect(page.locator("[data-note]")).to_have_text("You have locked production of blog.")
+    lock = page.get_by_label("Lock on production of blog")
+    expect(lock).to_contain_text("we count the stock")
+    expect(lock).to_contain_text("it ends in 1 h")
+    lock.get_by_role("button", name="Release").click()
+    expect(lock).to_have_count(0)
+    expect(page.locator("tbody tr", has_text="we count the stock")).to_contain_text("ada")
+
+
+def test_a_lock_of_somebody_else_is_taken_over_with_a_reason(ada: httpx.Client, site: Site) -> None:
+    with store_of(site) as store:
+        place(store, Scope("blog", "staging"), "mine", "bob", 1_000_000_000.0)
+    form = {"app": "blog", "environment": "staging", "reason": "an outage"}
+    refused = site.send(ada, "/settings/locks", form)
+    assert (refused.status_code, "SH542" in refused.text) == (409, True)
+    taken = site.send(ada, "/settings/locks", form | {"steal": "yes"})
+    assert "It was taken over from bob." in taken.text.replace("%20", " ")
+    assert "stolen by ada: an outage" in ada.get("/settings/locks").text
+    site.send(ada, "/settings/locks/release", {"app": "blog", "environment": "staging"})
+
+
+def test_a_queued_deploy_moves_up_and_is_dropped(page: Page, site: Site) -> None:
+    executor = ship(site, "shop", "production").executor
+    config = Apps(site.folder / "shiphorn.yml").config("shop")
+    with store_of(site) as store:
+        # They are of an executor that is at work, so that no other takes them.
+        holder, second, third = (
+            put_on_record(
+                store, config, Order("shop", "production", Kind.DEPLOY, ref, Selection(), "bob"), executor
+            )
+            for ref in ("one", "two", "three")
+        )
+        page.goto("/settings/queue")
+        ours = page.locator("section", has_text="production of shop")
+        expect(ours.locator("li")).to_have_count(3)
+        page.get_by_label(f"Let deploy {third.id} go ahead of {second.id}").click()
+        expect(ours.locator("li").nth(1)).to_contain_text(f"deploy {third.id}")
+        for one in (holder, second, third):
+            store.deploys.end(one.id, state=DeployState.STOPPED)
+
+
+def test_an_inventory_is_resolved_and_its_problem_told(ada: httpx.Client, site: Site) -> None:
+    answer = ada.get("/settings/inventories/now?app=shop&environment=staging")
+    assert "<strong>6 hosts</strong>" in answer.text
+    broken = site.folder / "apps" / "dynamic.yml"
+    broken.write_text(
+        f"app: dynamic\nrepo: {site.folder}/shop.git\ndeploy_to: /srv/x\n"
+        'environments: {lab: {inventory: {exec: "echo no such cloud >&2; exit 3"}}}\n'
+    )
+    try:
+        answer = _until(ada, "/settings/inventories/now?app=dynamic&environment=lab", "no such cloud")
+        assert answer.status_code == 200
+        assert "SH140" in answer.text
+    finally:
+        broken.unlink()
+
+
+def test_what_is_wrong_with_a_file_is_shown_beside_it(ada: httpx.Client, site: Site) -> None:
+    path = site.folder / "apps" / "sick.yml"
+    path.write_text("app: sick\nrepo: x\nenvironment: {}\n")
+    try:
+        answer = _until(ada, "/settings/apps", "sick.yml:3")
+        assert "did you mean environments?" in answer.text
+        assert "not in force" in answer.text
+    finally:
+        path.unlink()
+
+
+def test_an_app_is_checked_added_once_and_never_over_another(ada: httpx.Client, site: Site) -> None:
+    wrong = site.send(ada, "/settings/apps/check", {"text": "app: zoo\nrepo: x\nbranche: y\n"})
+    assert (wrong.status_code, "did you mean branch?" in wrong.text) == (422, True)
+    path = site.folder / "apps" / "zoo.yml"
+    try:
+        assert "apps/zoo.yml" in site.send(ada, "/settings/apps/check", {"text": SHOP}).text
+        site.send(ada, "/settings/apps", {"text": SHOP})
+        assert path.read_text() == SHOP
+        again = site.send(ada, "/settings/apps", {"text": SHOP.replace("/srv/zoo", "/tmp/other")})
+        assert (again.status_code, "SH615" in again.text) == (422, True)
+        assert path.read_text() == SHOP
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_somebody_is_invited_by_a_link_that_is_shown_once(page: Page, site: Site) -> None:
+    page.goto("/settings/people")
+    page.get_by_label("Login").fill("grace")
+    page.get_by_label("Role").select_option("deployer")
+    page.get_by_label("App").select_option("shop")
+    page.get_by_role("button", name="Invite").click()
+    link = page.get_by_label("Link").input_value()
+    assert link.startswith(f"{site.url}/link/")
+    page.get_by_role("link", name="Done").click()
+    expect(page.locator("main")).to_contain_text("deployer all of shop")
+    assert link.rsplit("/", 1)[1] not in page.content()
+    with httpx.Client(base_url=site.url, follow_redirects=True) as grace:
+        site.send(grace, link.removeprefix(site.url), {"password": PASSWORD})
+        assert "deployer" in grace.get("/account").text
+        page.get_by_role("button", name="Take away: deployer of all of shop").click()
+        expect(page.locator("main")).to_contain_text("there is nothing to see for grace")
+        page.once("dialog", lambda question: question.accept())
+        page.get_by_role("button", name="Disable").click()
+        expect(page.locator(".pill.warn")).to_contain_text("disabled")
+        assert str(grace.get("/account").url).startswith(f"{site.url}/sign-in")
+
+
+def test_a_token_is_shown_once_and_revoked(page: Page) -> None:
+    page.goto("/settings/tokens")
+    page.get_by_label("What is it for?").fill("CI of the shop")
+    page.get_by_role("button", name="Make it").click()
+    secret = page.get_by_label("Token", exact=True).input_value()
+    assert re.fullmatch(r"horn_[A-Za-z0-9_-]{43}", secret)
+    page.get_by_role("link", name="Done").click()
+    row = page.locator("tbody tr", has_text="CI of the shop")
+    expect(row).to_contain_text("ends in 2 mo")
+    assert secret not in page.content()
+    page.once("dialog", lambda question: question.accept())
+    row.get_by_role("button").click()
+    expect(row).to_contain_text("revoked")
+
+
+def test_the_audit_log_is_filtered_verified_and_exported(page: Page, ada: httpx.Client) -> None:
+    page.goto("/settings/audit?q=set+up")
+    expect(page.locator("#found tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Verify the log").click()
+    expect(page.locator("p.note.good")).to_have_text("Every act is as it was written, and none is missing.")
+    lines = ada.get("/settings/audit/export/csv?act=set+up").text.splitlines()
+    assert [line.split(",")[4] for line in lines] == ["act", "set up"]
+    assert '"act": "set up"' in ada.get("/settings/audit/export/jsonl?act=set+up").text
+
+
+def test_the_service_tells_of_itself(ada: httpx.Client, site: Site) -> None:
+    text = ada.get("/settings/service").text
+    assert str(site.folder / "shiphorn.yml") in text
+    assert f"{site.url}/sign-in/oidc/return" in text
+
+
+def test_a_password_is_changed_by_who_knows_the_old_one(site: Site, ada: httpx.Client) -> None:
+    link = site.send(ada, "/settings/people", {"login": "hedy"}).text.split("/link/")[1].split('"')[0]
+    with httpx.Client(base_url=site.url, follow_redirects=True) as hedy:
+        site.send(hedy, f"/link/{link}", {"password": PASSWORD})
+        form = {"password": "another good phrase", "current": "wrong"}
+        assert "SH565" in site.send(hedy, "/account/password", form).text
+        site.send(hedy, "/account/password", form | {"current": PASSWORD})
+        assert hedy.get("/account").status_code == 200
+        site.send(hedy, "/account/mute", {"muted": "yes"})
+        assert "It stays silent for you." in hedy.get("/account").text
+    with site.client("hedy", "another good phrase"):
+        pass
+
+
+@pytest.mark.parametrize("tab", [*TABS, "apps/new", "people/ada"])
+def test_settings_are_fit_for_everybody(page: Page, tab: str) -> None:
+    page.goto(f"/settings/{tab}")
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_the_account_is_fit_for_everybody(page: Page) -> None:
+    page.goto("/account")
+    assert Axe().run(page).response["violations"] == []
+
+
+def _until(client: httpx.Client, path: str, words: str) -> httpx.Response:
+    """A page, once it has some words: files are read again within a second."""
+    for _ in range(300):
+        answer = client.get(path)
+        if words in answer.text:
+            return answer
+    raise AssertionError(f"{path} does not say {words}")
