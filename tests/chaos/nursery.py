@@ -20,6 +20,7 @@ MODULES = (
     "shiphorn.cli.main",
     "shiphorn.cli.progress",
     "shiphorn.cli.show",
+    "shiphorn.cli.desk_here",
     "shiphorn.cli.shipping",
     "shiphorn.engine.durable",
     "shiphorn.service.fleet",

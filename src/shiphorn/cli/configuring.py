@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from shiphorn.cli import terminal
-from shiphorn.cli.terminal import ConfigOption, JsonOption
-from shiphorn.errors import ConfigError, Refused
-
-if TYPE_CHECKING:
-    from shiphorn.config.layers import Explained
-    from shiphorn.config.load import Config
-    from shiphorn.service.fleet import Member
+from shiphorn.cli.desk import desk_for
+from shiphorn.cli.terminal import ConfigOption, JsonOption, LocalOption, OfOption
 
 
 def init(
@@ -31,38 +25,36 @@ def init(
     typer.echo(f"Wrote {path} for a {kind} project. Put your hosts into it, then: horn config check")
 
 
-def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def check(
+    as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Validate deploy.yml, and show what each host would get."""
-    loaded = terminal.config(config)
-    found = {name: terminal.run(_members(loaded, name)) for name in loaded.environments}
+    found = desk_for(config, of, local=local).check()
     if as_json:
         terminal.print_json(
             {
-                name: [
-                    {
-                        "host": one.host,
-                        "settings": one.settings,
-                        "checks": loaded.checks(name, one.host),
-                    }
-                    for one in all_
+                place.environment: [
+                    {"host": one.host, "settings": one.settings, "checks": checks}
+                    for one, checks in zip(place.members, place.checks, strict=True)
                 ]
-                for name, all_ in found.items()
+                for place in found.places
             }
         )
         return
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.cli.show_config import show_members  # noqa: PLC0415
-    from shiphorn.model.redact import without_password  # noqa: PLC0415
 
     console = terminal.console()
-    repo = without_password(loaded.repo)
     console.print(
-        f"[green]✓[/] {escape(str(loaded.path))} is valid: {escape(loaded.app)} from {escape(repo)}, "
-        f"branch {escape(loaded.branch)}"
+        f"[green]✓[/] {escape(found.path)} is valid: {escape(found.app)} from {escape(found.repo)}, "
+        f"branch {escape(found.branch)}"
     )
-    for name, members in found.items():
-        show_members(console, loaded.environment(name), members)
+    for place in found.places:
+        show_members(console, place.environment, place.build, place.members)
 
 
 def explain(
@@ -74,11 +66,12 @@ def explain(
         str, typer.Argument(metavar="[KEY]", help="Key such as env.REGION, or its beginning.")
     ] = "",
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Each value that holds for a host, with the layer and the line that it comes from."""
-    loaded = terminal.config(config)
-    rows = _explained(loaded, environment, host, key)
+    rows = desk_for(config, of, local=local).explain(environment, host, key)
     if as_json:
         terminal.print_json(rows)
         return
@@ -98,27 +91,3 @@ def schema() -> None:
     from shiphorn.config.schema import json_schema  # noqa: PLC0415
 
     terminal.print_json(json_schema())
-
-
-def _explained(loaded: Config, environment: str, host: str, key: str) -> list[Explained]:
-    loaded.environment(environment)
-    if not host:
-        return loaded.explain(environment, None, key)
-    found = terminal.run(_members(loaded, environment))
-    chosen = next((one.host for one in found if one.host.name == host), None)
-    if chosen is not None:
-        return loaded.explain(environment, chosen, key)
-    if not key:
-        # `explain ENV KEY`, the host left out.
-        with suppress(ConfigError):
-            return loaded.explain(environment, None, host)
-    raise Refused("SH528", f"{environment} has no host {host}.", hint=f"See them: horn hosts {environment}")
-
-
-async def _members(config: Config, environment: str) -> list[Member]:
-    from shiphorn.model.target import Selection  # noqa: PLC0415
-    from shiphorn.service.fleet import members  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        return await members(world, config, environment, Selection())

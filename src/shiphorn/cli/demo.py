@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from shiphorn.adapters.programs import end, start
 from shiphorn.adapters.sound import horn_wave, play
 from shiphorn.cli import looking, terminal
-from shiphorn.cli.shipping import ship
+from shiphorn.cli.desk_here import ship, status
 from shiphorn.cli.show import show_end
 from shiphorn.config.load import load
 from shiphorn.demo.company import LOCK_REASON, LOCKED, LOCKED_BY, write_company
@@ -27,6 +27,7 @@ from shiphorn.demo.project import break_repository, free_port, make_repository, 
 from shiphorn.demo.story import invite_all, live_through, open_service, sign_in_link
 from shiphorn.errors import DeployFailed, Refused
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
+from shiphorn.model.target import Selection
 from shiphorn.wiring import actor
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def _acts(console: Console, config: Config, folder: Path, ports: dict[str,
     await _ship(console, config, Kind.DEPLOY, ends=DeployState.ROLLED_BACK)
     await _visit(console, ports)
     console.print("\n[bold]4.[/] What runs where: [cyan]horn status production[/]")
-    looking.show_status(await looking.ask_status(config, "production"))
+    looking.show_status(await status(config, "production", Selection()))
 
 
 async def _serve(console: Console, folder: Path, regions: dict[str, Any], *, stay: bool, mute: bool) -> None:
@@ -116,9 +117,9 @@ async def _ship(
     console: Console, config: Config, kind: Kind, ends: DeployState = DeployState.SUCCEEDED
 ) -> None:
     order = Order(config.app, "production", kind, actor=actor())
-    result = await ship(config, order, mute=True, as_json=False)
-    show_end(console, result["deploy"], result["hosts"])
-    if result["deploy"].state != ends:
+    result = await ship(config, order, terminal.console(), mute=True)
+    show_end(console, result.deploy, result.hosts)
+    if result.deploy.state != ends:
         raise DeployFailed("SH606", "a deploy of the demo did not end as meant.", hint="Please report this.")
 
 
@@ -136,7 +137,8 @@ async def _visit(console: Console, ports: dict[str, int]) -> None:
 async def _stay(console: Console, folder: Path) -> None:
     console.print(
         f"\nAll of it stays up until Ctrl-C. From a laptop, in another terminal:\n\n"
-        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache HORN_DATABASE=\n"
+        f"  cd {folder} && export XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache "
+        "HORN_DATABASE= HORN_SERVICE=\n"
     )
     for command in (
         "horn status",

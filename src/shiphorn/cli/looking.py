@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shiphorn.cli import terminal
-from shiphorn.cli.terminal import ConfigOption, HostsOption, JsonOption, RegionOption, RoleOption, ZoneOption
+from shiphorn.cli.desk import desk_for
+from shiphorn.cli.terminal import (
+    ConfigOption,
+    HostsOption,
+    JsonOption,
+    LocalOption,
+    OfOption,
+    RegionOption,
+    RoleOption,
+    ZoneOption,
+)
 from shiphorn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from shiphorn.config.load import Config
-    from shiphorn.model.target import Selection
-    from shiphorn.service.doctor import Check
-    from shiphorn.service.fleet import EnvironmentStatus, KeptRelease, Member
+    from shiphorn.service.fleet import EnvironmentStatus
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENV", help="Environment.")]
 
@@ -32,6 +39,13 @@ def next_step() -> None:
     except ConfigError as error:
         if error.code != "SH100":
             raise
+        from shiphorn.cli.services import current  # noqa: PLC0415
+
+        service = current()
+        if service is not None:
+            typer.echo(f"Commands go to {service.url}. For example:  horn status --of APP")
+            typer.echo("All commands:  horn --help")
+            return
         typer.echo("There is no deploy.yml here. Write one:   horn init\nOr see it all work:  horn demo")
         typer.echo("All commands:                             horn --help")
         return
@@ -54,13 +68,13 @@ def status(
     role: RoleOption = None,
     hosts: HostsOption = None,
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """What the hosts run, asked now."""
-    loaded = terminal.config(config)
-    wanted = (environment,) if environment else loaded.environments
-    selected = terminal.selection(region, zone, role, hosts)
-    found = [terminal.run(ask_status(loaded, name, selected)) for name in wanted]
+    desk = desk_for(config, of, local=local)
+    found = desk.status(environment, terminal.selection(region, zone, role, hosts))
     if as_json:
         terminal.print_json(found)
         return
@@ -75,41 +89,42 @@ def releases(
     role: RoleOption = None,
     hosts: HostsOption = None,
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """The releases that the hosts keep, newest first."""
-    loaded = terminal.config(config)
-    now, kept = terminal.run(_releases(loaded, environment, terminal.selection(region, zone, role, hosts)))
+    desk = desk_for(config, of, local=local)
+    kept = desk.releases(environment, terminal.selection(region, zone, role, hosts))
     if as_json:
-        terminal.print_json(kept)
+        terminal.print_json(kept.releases)
         return
     from shiphorn.cli.show import table  # noqa: PLC0415
 
     shown = table("release", "commit", "hosts", "")
-    for one in kept:
+    for one in kept.releases:
         live = f"[green]live on {one.live}[/]" if one.live else ""
-        shown.add_row(one.release, one.sha[:8], f"{one.hosts}/{len(now.hosts)}", live)
+        shown.add_row(one.release, one.sha[:8], f"{one.hosts}/{len(kept.now.hosts)}", live)
     terminal.console().print(shown)
-    _show_problems(now)
+    _show_problems(kept.now)
 
 
 def history(
     environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment; all if left out.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many.")] = 20,
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """The last deploys, newest first."""
-    from shiphorn.wiring import open_store  # noqa: PLC0415
-
-    loaded = terminal.config(config)
-    with open_store() as store:
-        found = store.deploys.history(loaded.app, environment, limit=limit)
+    desk = desk_for(config, of, local=local)
+    found = desk.history(environment, limit)
     if as_json:
         terminal.print_json(found)
         return
     if not found:
-        terminal.note(f"No deploy of {loaded.app}{f' to {environment}' if environment else ''} is on record.")
+        terminal.note(f"No deploy of {desk.app}{f' to {environment}' if environment else ''} is on record.")
         return
     from rich.markup import escape  # noqa: PLC0415
 
@@ -143,36 +158,30 @@ def logs(
         str, typer.Option("--search", "-s", metavar="TEXT", help="Only outputs that contain this text.")
     ] = "",
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """What the commands of a deploy printed: the same output once, with the hosts that differ by name.
 
     Outputs are kept whole up to 8 MB each; of a longer one the middle is left out.
     """
-    from shiphorn.service.folding import fold  # noqa: PLC0415
-    from shiphorn.service.records import get, last, outputs  # noqa: PLC0415
-    from shiphorn.wiring import open_store  # noqa: PLC0415
-
-    app = "" if deploy_id else terminal.config(config).app
-    with open_store() as store:
-        deploy = get(store, deploy_id) if deploy_id else last(store, app)
-        printed = outputs(store, deploy.id, host, search)
-        runs = store.hosts.of_deploy(deploy.id)
+    found = desk_for(config, of, local=local).printed(deploy_id, host, search)
     if as_json:
-        terminal.print_json(
-            {"deploy": deploy, "outputs": [{"host": name, **asdict(one)} for name, one in printed]}
-        )
+        outputs = [{"host": name, **asdict(one)} for name, one in found.outputs]
+        terminal.print_json({"deploy": found.deploy, "outputs": outputs})
         return
     from shiphorn.cli.show import show_causes, show_folds, title  # noqa: PLC0415
+    from shiphorn.service.folding import fold  # noqa: PLC0415
 
     console = terminal.console()
-    console.print(title(deploy))
-    show_folds(console, fold(printed), len(runs))
-    if not printed:
+    console.print(title(found.deploy))
+    show_folds(console, fold(found.outputs), len(found.hosts))
+    if not found.outputs:
         of = f" on {host}" if host else ""
         terminal.note(f"No output{of} contains {search}." if search else f"No command printed anything{of}.")
     if not search:
-        show_causes(console, [run for run in runs if host in (None, run.host.name)])
+        show_causes(console, [run for run in found.hosts if host in (None, run.host.name)])
 
 
 def hosts(
@@ -182,11 +191,13 @@ def hosts(
     role: RoleOption = None,
     hosts: HostsOption = None,
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """The hosts of an environment, by its inventories, now."""
-    loaded = terminal.config(config)
-    found = terminal.run(_members(loaded, environment, terminal.selection(region, zone, role, hosts)))
+    desk = desk_for(config, of, local=local)
+    found = desk.members(environment, terminal.selection(region, zone, role, hosts))
     if as_json:
         terminal.print_json([member.host for member in found])
         return
@@ -206,11 +217,12 @@ def hosts(
 def doctor(
     environment: Annotated[str, typer.Argument(metavar="[ENV]", help="Environment to look at as well.")] = "",
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Whether everything is there that a deploy needs; changes nothing."""
-    loaded = terminal.config(config)
-    checks = terminal.run(_examine(loaded, environment))
+    checks = desk_for(config, of, local=local).doctor(environment)
     if as_json:
         terminal.print_json(checks)
     else:
@@ -219,45 +231,6 @@ def doctor(
         show_checks(terminal.console(), checks)
     if not all(check.well for check in checks):
         raise SystemExit(1)
-
-
-async def ask_status(
-    config: Config, environment: str, selected: Selection | None = None
-) -> EnvironmentStatus:
-    """What an environment runs."""
-    from shiphorn.model.target import Selection  # noqa: PLC0415
-    from shiphorn.service.fleet import status as ask  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        return await ask(world, config, environment, selected or Selection())
-
-
-async def _releases(
-    config: Config, environment: str, selected: Selection
-) -> tuple[EnvironmentStatus, list[KeptRelease]]:
-    from shiphorn.service import fleet  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        now = await fleet.status(world, config, environment, selected)
-        return now, fleet.releases(world, config, now)
-
-
-async def _members(config: Config, environment: str, selected: Selection) -> list[Member]:
-    from shiphorn.service.fleet import members  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        return await members(world, config, environment, selected)
-
-
-async def _examine(config: Config, environment: str) -> list[Check]:
-    from shiphorn.service.doctor import examine  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        return [check async for check in examine(world, config, environment, actor())]
 
 
 def show_status(now: EnvironmentStatus) -> None:

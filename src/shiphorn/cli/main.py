@@ -22,6 +22,7 @@ from shiphorn.cli import (
     running,
     serving,
     shipping,
+    signing_in,
     steering,
     trying,
 )
@@ -74,7 +75,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
     "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
     "Serve": (serving.serve, serving.worker, backing_up.backup, backing_up.restore),
-    "Set up": (configuring.init, looking.doctor),
+    "Set up": (configuring.init, looking.doctor, signing_in.login, signing_in.logout),
     "Try": (trying.demo, trying.sound),
 }
 for panel, commands in _COMMANDS.items():

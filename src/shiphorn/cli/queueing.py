@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shiphorn.cli import terminal
-from shiphorn.cli.terminal import ConfigOption, JsonOption
+from shiphorn.cli.desk import desk_for
+from shiphorn.cli.terminal import ConfigOption, JsonOption, LocalOption, OfOption
 from shiphorn.errors import Refused
 
 if TYPE_CHECKING:
-    from shiphorn.config.load import Config
-    from shiphorn.model.deploy import Order
     from shiphorn.service.gates import Why
 
 
-def queue(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def queue(
+    as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
+    config: ConfigOption = None,
+) -> None:
     """The deploys that are not over: running, paused, and waiting in their order."""
-    from shiphorn.service.gates import queue as under_way  # noqa: PLC0415
-    from shiphorn.wiring import open_executor, open_store  # noqa: PLC0415
-
-    loaded = terminal.config(config)
-    with open_store() as store, open_executor() as executor:
-        found = under_way(store, loaded.app, executor.lives)
+    found = desk_for(config, of, local=local).queue()
     if as_json:
         terminal.print_json(found)
         return
@@ -39,29 +38,21 @@ def why(
         str, typer.Argument(metavar="[REF]", help="What would go out; the config's branch if left out.")
     ] = "",
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Why can't I deploy? What every gate says now; exit status 5 if one does not let it through."""
     from shiphorn.model.deploy import Order  # noqa: PLC0415
-    from shiphorn.wiring import actor  # noqa: PLC0415
 
-    loaded = terminal.config(config)
-    found = terminal.run(_why(loaded, Order(loaded.app, environment, ref=ref, actor=actor())))
+    desk = desk_for(config, of, local=local)
+    found = desk.why(Order(desk.app, environment, ref=ref, actor=desk.actor))
     if as_json:
         terminal.print_json(found)
     else:
         _show(found)
     if not found.open:
         raise SystemExit(Refused.exit_status)
-
-
-async def _why(config: Config, order: Order) -> Why:
-    from shiphorn.service.gates import why as ask  # noqa: PLC0415
-    from shiphorn.wiring import open_executor, open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        with open_executor() as executor:
-            return await ask(world, config, order, executor.lives)
 
 
 def _show(found: Why) -> None:

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shiphorn.cli import terminal
-from shiphorn.cli.terminal import ConfigOption, HostsOption, JsonOption, RegionOption, RoleOption, ZoneOption
+from shiphorn.cli.desk import desk_for
+from shiphorn.cli.terminal import (
+    ConfigOption,
+    HostsOption,
+    JsonOption,
+    LocalOption,
+    OfOption,
+    RegionOption,
+    RoleOption,
+    ZoneOption,
+)
 from shiphorn.errors import Refused
 
 if TYPE_CHECKING:
     from shiphorn.adapters.ssh_trust import OfferedKey
     from shiphorn.config.load import Config
-    from shiphorn.model.deploy import CommandOutput, Problem
-    from shiphorn.model.target import Host, Selection
 
 
 def execute(
@@ -33,15 +41,17 @@ def execute(
         float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Seconds it may take.")
     ] = 600,
     as_json: JsonOption = False,
+    of: OfOption = "",
+    local: LocalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Run a command on all hosts at once; the same output is shown once."""
     from shiphorn.model.deploy import CommandOutput, Problem  # noqa: PLC0415
 
-    loaded = terminal.config(config)
+    desk = desk_for(config, of, local=local)
     text = command[0] if len(command) == 1 else shlex.join(command)
     selected = terminal.selection(region, zone, role, hosts)
-    found = terminal.run(_execute(loaded, environment, selected, text, timeout, user))
+    found = desk.execute(environment, selected, text, timeout, user)
     printed = [(host.name, one) for host, one in found if isinstance(one, CommandOutput)]
     problems = [(host.name, one) for host, one in found if isinstance(one, Problem)]
     if as_json:
@@ -80,18 +90,6 @@ def trust(
     ):
         raise Refused("SH527", "nothing was done.")
     typer.echo(f"Written to {path}." if keep(path, key) else f"{path} has it already.")
-
-
-async def _execute(
-    config: Config, environment: str, selected: Selection, text: str, timeout_seconds: float, user: str
-) -> list[tuple[Host, CommandOutput | Problem]]:
-    from shiphorn.service.fleet import execute as run_on_all  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
-
-    async with open_world(lambda _: None) as world:
-        return await run_on_all(
-            world, config, environment, selected, text, timeout_seconds=timeout_seconds, user=user
-        )
 
 
 async def _offered(config: Config, name: str) -> tuple[OfferedKey, Path]:

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from shiphorn.cli.show import counted, table, visible
-from shiphorn.config.load import Environment
 from shiphorn.model.settings import Command, SecretRef
 from shiphorn.service.fleet import Member
 
@@ -16,12 +15,14 @@ Row = tuple[str, str]
 """(key, value) of one setting, as text."""
 
 
-def show_members(console: Console, environment: Environment, members: Sequence[Member]) -> None:
-    """Show the hosts of an environment with their settings."""
-    console.print(f"\n[bold]{escape(environment.name)}[/]: {counted(len(members), 'host')}")
+def show_members(
+    console: Console, environment: str, commands: Sequence[Command], members: Sequence[Member]
+) -> None:
+    """Show the hosts of an environment with their settings, and the commands that build for it."""
+    console.print(f"\n[bold]{escape(environment)}[/]: {counted(len(members), 'host')}")
     rows = [_rows(member) for member in members]
     shared = [row for row in rows[0] if all(row in other for other in rows)] if rows else []
-    build = [("commands.build", "; ".join(map(_command, environment.build)))] if environment.build else []
+    build = [("commands.build", "; ".join(map(_command, commands)))] if commands else []
     common = table("key", "value", head=False)
     for key, value in build + shared:
         common.add_row(f"  [dim]{escape(key)}[/]", escape(value))

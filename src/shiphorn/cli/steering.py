@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
+from shiphorn.cli.desk import desk_for
+from shiphorn.cli.terminal import LocalOption
 from shiphorn.errors import Refused
 
 OptionalIdArgument = Annotated[
@@ -19,14 +20,12 @@ def stop(
     leave: Annotated[
         bool, typer.Option("--leave", help="Leave hosts that have switched as they are.")
     ] = False,
+    local: LocalOption = False,
 ) -> None:
     """End a deploy, at whatever it is: hosts that have switched go back, the others are undone."""
     from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.service.records import ask  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
 
-    with open_store() as store:
-        ask(store, deploy_id, Wish.LEAVE if leave else Wish.STOP, actor())
+    desk_for(local=local).ask(deploy_id, Wish.LEAVE if leave else Wish.STOP)
     typer.echo(f"Asked deploy {deploy_id} to stop. Its own terminal, or horn history, says how it ends.")
 
 
@@ -36,25 +35,19 @@ def pause(
         bool, typer.Option("--everything", help="All deploys, and let nobody begin another.")
     ] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, with --everything.")] = "",
+    local: LocalOption = False,
 ) -> None:
     """Hold a deploy: hosts at work settle, no further one begins, until somebody says how to go on."""
     from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.model.locks import Scope  # noqa: PLC0415
-    from shiphorn.service.locks import place  # noqa: PLC0415
-    from shiphorn.service.records import ask, ask_all  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
 
     _require_one(deploy_id, everything=everything)
-    with open_store() as store:
-        if deploy_id is not None:
-            ask(store, deploy_id, Wish.PAUSE, actor())
-            typer.echo(f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}")
-            return
-        place(store, Scope(), reason, actor(), time.time())
-        asked = ask_all(store, Wish.PAUSE, actor())
-    typer.echo(
-        f"Locked everything, and asked {len(asked)} deploys to pause. Go on: horn continue --everything"
-    )
+    desk = desk_for(local=local)
+    if deploy_id is not None:
+        desk.ask(deploy_id, Wish.PAUSE)
+        typer.echo(f"Asked deploy {deploy_id} to pause. Go on: horn continue {deploy_id}")
+        return
+    asked = desk.pause_everything(reason)
+    typer.echo(f"Locked everything, and asked {asked} deploys to pause. Go on: horn continue --everything")
 
 
 def continue_(
@@ -62,23 +55,19 @@ def continue_(
     everything: Annotated[
         bool, typer.Option("--everything", help="All deploys, and let others begin again.")
     ] = False,
+    local: LocalOption = False,
 ) -> None:
     """Let a paused deploy go on, also where it asks whether to."""
     from shiphorn.model.deploy import Wish  # noqa: PLC0415
-    from shiphorn.model.locks import Scope  # noqa: PLC0415
-    from shiphorn.service.locks import release  # noqa: PLC0415
-    from shiphorn.service.records import ask, ask_all  # noqa: PLC0415
-    from shiphorn.wiring import actor, open_store  # noqa: PLC0415
 
     _require_one(deploy_id, everything=everything)
-    with open_store() as store:
-        if deploy_id is not None:
-            ask(store, deploy_id, Wish.CONTINUE, actor())
-            typer.echo(f"Deploy {deploy_id} goes on.")
-            return
-        release(store, Scope(), actor(), time.time(), reason="everything goes on")
-        asked = ask_all(store, Wish.CONTINUE, actor())
-    typer.echo(f"Unlocked everything, and {len(asked)} deploys go on.")
+    desk = desk_for(local=local)
+    if deploy_id is not None:
+        desk.ask(deploy_id, Wish.CONTINUE)
+        typer.echo(f"Deploy {deploy_id} goes on.")
+        return
+    asked = desk.continue_everything()
+    typer.echo(f"Unlocked everything, and {asked} deploys go on.")
 
 
 def _require_one(deploy_id: int | None, *, everything: bool) -> None:

@@ -30,6 +30,19 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", metavar="FILE", help="Config file; deploy.yml here or above if left out."),
 ]
+OfOption = Annotated[
+    str,
+    typer.Option(
+        "--of",
+        metavar="APP",
+        envvar="HORN_APP",
+        help="The app; that of deploy.yml if left out.",
+        show_envvar=False,
+    ),
+]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="Work on this machine, though you are signed in to a service.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RegionOption = Annotated[
     list[str] | None,

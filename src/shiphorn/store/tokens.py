@@ -28,10 +28,24 @@ class Tokens:
     ) -> tuple[str, Token]:
         """Make a token: its secret, which nobody can tell again, and the token."""
         secret = secrets.made("horn_")
+        digest = secrets.digest_of(secret)
+        return secret, self.keep(person_id, name, grant, now, digest=digest, expires_at=expires_at)
+
+    def keep(
+        self,
+        person_id: int,
+        name: str,
+        grant: Grant,
+        now: float,
+        *,
+        digest: str,
+        expires_at: float | None = None,
+    ) -> Token:
+        """Keep a token whose secret somebody else has made; only its digest is known here."""
         row = {
             "person_id": person_id,
             "name": name,
-            "digest": secrets.digest_of(secret),
+            "digest": digest,
             "role": grant.role,
             "app": grant.scope.app,
             "environment": grant.scope.environment,
@@ -39,7 +53,11 @@ class Tokens:
             "expires_at": expires_at,
         }
         self._insert(row)
-        return secret, self._select(tokens.c.digest == row["digest"])[0]
+        return self._select(tokens.c.digest == digest)[0]
+
+    def by_digest(self, digest: str) -> Token | None:
+        """The token with this digest, in force or not."""
+        return next(iter(self._select(tokens.c.digest == digest)), None)
 
     def find(self, secret: str, now: float) -> Token | None:
         """The token with this secret, which is in use by that; None when it expired or was revoked."""
