@@ -68,6 +68,6 @@ def queue(store: Store, app: str, lives: Callable[[str], bool], environment: str
             one.deploy.order.environment,
             not one.holds,
             one.deploy.state == DeployState.QUEUED,
-            one.deploy.id,
+            one.deploy.place,
         ),
     )
