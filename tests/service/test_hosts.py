@@ -12,6 +12,7 @@ from shiphorn.model.target import Selection
 from shiphorn.service import hosts
 from shiphorn.service.hosts import HostFilter
 from shiphorn.service.intent import Standing
+from shiphorn.service.kept_fleet import KeptFleet
 from shiphorn.store.store import Store
 from tests.service.past import APPS, BLOG, SHOP, deploy, observe, place_hosts, somebody
 
@@ -101,3 +102,14 @@ def test_a_host_that_nothing_went_to_or_that_is_out_of_sight_is_not_there(fleet:
         hosts.visits(fleet, "us99", ADA)
     with pytest.raises(NotFound, match="SH575"):
         hosts.visits(fleet, "us1", somebody(Scope("blog")))
+
+
+def test_a_kept_fleet_is_at_each_moment_what_the_store_says(fleet: Store) -> None:
+    kept = KeptFleet()
+    for change in (
+        lambda: None,
+        lambda: observe(fleet, SHOP, 30.0, eu1="r0"),
+        lambda: deploy(fleet, at=40.0),
+    ):
+        change()
+        assert hosts.page(fleet, APPS, ADA, ALL, listing=kept) == hosts.page(fleet, APPS, ADA, ALL)

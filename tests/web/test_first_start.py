@@ -40,7 +40,7 @@ def test_a_service_without_any_file_is_set_up_and_given_its_first_app(
 
         window.get_by_role("link", name="Add the first app").click()
         window.locator("[name=app]").fill("shop")
-        window.get_by_label("Repository").fill(str(tmp_path / "shop.git"))
+        window.locator("[name=repo]").fill(str(tmp_path / "shop.git"))
         window.get_by_label("Its hosts, one a line").first.fill("web1.example.com\nweb2.example.com")
         window.get_by_label("Its hosts, one a line").last.fill("web3.example.com")
         window.get_by_role("button", name="See the file").click()
