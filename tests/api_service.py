@@ -21,6 +21,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Person, Role
 from shiphorn.service.apps import Apps
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
 from shiphorn.service.live import Live
 from shiphorn.service.people import make_token
 from shiphorn.service.service import Service
@@ -95,8 +96,9 @@ async def offline(folder: Path, wake: Callable[[], None] = lambda: None) -> Asyn
         open_world(lambda _: None) as world,
         Live(world.store) as live,
         Heartbeat(world.store) as heartbeat,
+        Histories() as histories,
     ):
-        service = Service(world, Apps(path), lambda _: False, wake, live, heartbeat)
+        service = Service(world, Apps(path), lambda _: False, wake, live, heartbeat, histories)
         fill(world.store)
         tokens: dict[str, str] = {}
         for name, grant in ROLES.items():

@@ -15,6 +15,7 @@ from shiphorn.model.people import Caller, local
 from shiphorn.service import orders, people
 from shiphorn.service.apps import Apps
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.histories import Histories
 from shiphorn.service.live import Live
 from shiphorn.service.service import Service
 from shiphorn.wiring import open_world
@@ -31,8 +32,9 @@ async def open_service(config: Path) -> AsyncIterator[Service]:
         open_world(lambda _: None) as world,
         Live(world.store) as live,
         Heartbeat(world.store) as heartbeat,
+        Histories() as histories,
     ):
-        yield Service(world, Apps(config), lambda _: True, lambda: None, live, heartbeat)
+        yield Service(world, Apps(config), lambda _: True, lambda: None, live, heartbeat, histories)
 
 
 def invite_all(service: Service) -> None:

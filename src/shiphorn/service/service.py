@@ -39,7 +39,7 @@ class Service:
     wake: Callable[[], None]
     live: Live
     heartbeat: Heartbeat
-    histories: Histories = field(default_factory=Histories)
+    histories: Histories
     fleet: KeptFleet = field(default_factory=KeptFleet)
     dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)

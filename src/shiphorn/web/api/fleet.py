@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import get
@@ -13,7 +14,8 @@ from shiphorn.model.deploy import Kind
 from shiphorn.model.history import DeployFilter
 from shiphorn.service import history
 from shiphorn.service import hosts as fleet_service
-from shiphorn.service.figures import Measured, measured
+from shiphorn.service.delivery import Report
+from shiphorn.service.dora import Figures
 from shiphorn.service.hosts import FleetPage, HostFilter, HostHistory
 from shiphorn.service.intent import Standing
 from shiphorn.web.api.given import Limit, Number, State, in_thread
@@ -50,6 +52,36 @@ def visits(
     return fleet_service.visits(service.store, host, caller, before=before, limit=limit)
 
 
+@dataclass(frozen=True, slots=True)
+class OfPlace:
+    """The figures of an environment."""
+
+    app: str
+    environment: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class OfStep:
+    """The figures of a day, or of a week, that begins at `at` (Unix seconds)."""
+
+    at: float
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Dora:
+    """The four DORA figures of `days` days up to `until`, and of as many days `before` those."""
+
+    days: int
+    until: float
+    figures: Figures
+    before: Figures
+    places: list[OfPlace]
+    steps: list[OfStep]
+    step_days: int
+
+
 @get("/dora")
 async def dora(
     service: TheService,
@@ -57,9 +89,18 @@ async def dora(
     app: str = "",
     environment: str = "",
     days: Annotated[int, Parameter(ge=1, le=366)] = 30,
-) -> Measured:
-    """The four DORA figures of the last days: in all, by environment and by day."""
-    return await measured(service, caller, app, environment, days, time.time())
+) -> Dora:
+    """The four DORA figures of the last days: in all, by environment, and by day or week."""
+    report = await service.dora.of(
+        service.world, service.apps, caller, days, time.time(), app=app, environment=environment
+    )
+    return _dora(report)
+
+
+def _dora(report: Report) -> Dora:
+    places = [OfPlace(*place, figures) for place, figures in report.places.items()]
+    steps = [OfStep(at, figures) for at, figures in report.steps]
+    return Dora(report.days, report.until, report.figures, report.before, places, steps, report.step_days)
 
 
 @get("/history.csv", media_type="text/csv")
