@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromQuery
 from litestar.response import ServerSentEvent, Template
 
 from shiphorn.model.locks import Scope
@@ -20,14 +21,14 @@ from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 
 @get("/")
 @in_thread
-def show(service: TheService, caller: TheCaller, q: str = "") -> Response[Any]:
+def show(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> Response[Any]:
     """The whole page."""
     return Template("board.html", context=_context(service, caller, q))
 
 
 @get("/board")
 @in_thread
-def rows(service: TheService, caller: TheCaller, q: str = "") -> Response[Any]:
+def rows(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> Response[Any]:
     """What changes on it."""
     return Template("parts/board.html", context=_context(service, caller, q))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.params import FromQuery, JSONBody
 from litestar.response import Template
 
 from shiphorn.service.cli_sign_in import CODE_SECONDS, agree, applicant, asked, code_for, deny, sign_out
@@ -39,7 +40,7 @@ class Decision:
 
 
 @post("/api/cli/authorize", opt=OPEN, status_code=200, include_in_schema=False)
-async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
+async def begin(vault: TheVault, data: JSONBody[Application]) -> dict[str, Any]:
     """Begin: a code for the page of `show`, and how long it is good. Nothing is kept here."""
     code = code_for(vault, data.digest, data.machine)
     return {
@@ -52,7 +53,7 @@ async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
 
 @post("/api/cli/token", opt=OPEN, status_code=200, include_in_schema=False)
 @in_thread
-def wait(service: TheService, vault: TheVault, data: Wait) -> dict[str, Any]:
+def wait(service: TheService, vault: TheVault, data: JSONBody[Wait]) -> dict[str, Any]:
     """How it stands: pending, granted or denied. It tells no secret, and nothing to who has no code."""
     return {"state": str(asked(service.store, applicant(vault, data.code)))}
 
@@ -67,7 +68,7 @@ def leave(request: Request[Any, Any, Any], service: TheService) -> None:
 
 @get("/cli/authorize")
 @in_thread
-def show(service: TheService, caller: TheCaller, vault: TheVault, code: str = "") -> Response[Any]:
+def show(service: TheService, caller: TheCaller, vault: TheVault, code: FromQuery[str] = "") -> Response[Any]:
     """The page on which a person compares what their terminal shows, and decides."""
     who = applicant(vault, code)
     context = {"caller": caller, "who": who, "code": code, "state": str(asked(service.store, who))}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response, get, post
-from litestar.di import Provide
-from litestar.params import Dependency
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import Stream, Template
 
 from shiphorn import __version__
@@ -29,13 +29,13 @@ _FORMATS = {
 
 
 def _asked(
-    q: str = "",
-    actor: str = "",
-    act: str = "",
-    app: str = "",
-    environment: str = "",
-    since: str = "",
-    until: str = "",
+    q: FromQuery[str] = "",
+    actor: FromQuery[str] = "",
+    act: FromQuery[str] = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
 ) -> dict[str, str]:
     return {
         "q": q,
@@ -48,7 +48,7 @@ def _asked(
     }
 
 
-TheAsked = Annotated[dict[str, str], Dependency(skip_validation=True)]
+TheAsked = SkipValidation[NamedDependency[dict[str, str]]]
 _ASKED = {"asked": Provide(_asked, sync_to_thread=False)}
 
 
@@ -58,7 +58,7 @@ def show(
     service: TheService,
     caller: TheCaller,
     asked: TheAsked,
-    before: str = "",
+    before: FromQuery[str] = "",
 ) -> Response[Any]:
     """What people did, a page of it."""
     _require(caller)
@@ -85,7 +85,7 @@ def show(
 def export(
     service: TheService,
     caller: TheCaller,
-    kind: str,
+    kind: FromPath[str],
     asked: TheAsked,
 ) -> Stream:
     """The acts that are looked for, as a file: `csv`, or JSON lines with all that makes their digests."""
