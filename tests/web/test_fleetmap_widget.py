@@ -140,6 +140,7 @@ def pixels(page: Page, position: int) -> list[list[int]]:
         for (let at = 0; at < data.length; at += 4) found.add([...data.slice(at, at + 3)].join());
         return [...found].sort().map((one) => one.split(",").map(Number));
     }"""
+    until(page, "map.inspect().waiting === 0")
     found: list[list[int]] = page.evaluate(read, position)
     return found
 
@@ -192,6 +193,7 @@ def test_every_state_has_a_form_of_its_own(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     until(page, f"document.querySelector('.fleet-field > canvas').clientWidth < {width}")
     page.evaluate("map.set(Uint8Array.from({ length: 9000 }, (_, place) => place % 12))")
+    assert inspect(page, "states.slice(10, 13)") == ["removed", "reverted", "waiting"]
     forms = page.evaluate(
         """() => {
             const context = document.querySelector(".fleet-field > canvas").getContext("2d");

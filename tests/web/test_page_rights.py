@@ -122,6 +122,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/account/password"): everybody("/account/password", 422, password="short", current="wrong"),
     ("POST", "/account/sign-out"): everybody("/account/sign-out", 303),
     ("POST", "/account/mute"): everybody("/account/mute", 303, muted="yes"),
+    ("GET", "/cli/authorize"): everybody("/cli/authorize?code=none", 422),
+    ("POST", "/cli/authorize"): everybody("/cli/authorize", 422, code="none"),
 }
 STREAMS = {("GET", "/board/changes")}
 """Routes that never end; they are asked for by strangers only."""
@@ -134,6 +136,10 @@ OPEN = {
     ("POST", "/link/{secret:str}"),
     ("GET", "/sign-in/oidc"),
     ("GET", "/sign-in/oidc/return"),
+    ("POST", "/api/cli/authorize"),
+    ("POST", "/api/cli/token"),
+    ("POST", "/api/cli/sign-out"),
+    ("GET", "/metrics"),
 }
 """Routes for strangers."""
 LEAVING = {("POST", "/sign-out")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -40,6 +41,14 @@ class Asking:
 
     wish: Literal["pause", "continue", "stop", "leave"]
     reason: str = ""
+
+
+@dataclass
+class Ordering:
+    """An order that follows from a deploy. The same `key` makes one, however often the form is sent."""
+
+    reason: str = ""
+    key: str = ""
 
 
 @get("/deploys/{deploy_id:int}")
@@ -168,10 +177,10 @@ async def go_back(
     caller: TheCaller,
     site: TheSite,
     deploy_id: FromPath[int],
-    data: Annotated[Reason, Form],
+    data: Annotated[Ordering, Form],
 ) -> Response[Any]:
     """Roll back to what was there before it."""
-    made = await after.go_back(service, caller, deploy_id, data.reason)
+    made = await after.go_back(service, caller, deploy_id, data.reason, key=data.key)
     return site.back(f"/deploys/{made.id}", f"This takes back deploy {deploy_id}.")
 
 
@@ -181,10 +190,10 @@ async def again(
     caller: TheCaller,
     site: TheSite,
     deploy_id: FromPath[int],
-    data: Annotated[Reason, Form],
+    data: Annotated[Ordering, Form],
 ) -> Response[Any]:
     """Do the same once more."""
-    made = await after.again(service, caller, deploy_id, data.reason)
+    made = await after.again(service, caller, deploy_id, data.reason, key=data.key)
     return site.back(f"/deploys/{made.id}", f"The same as deploy {deploy_id}, once more.")
 
 
@@ -241,6 +250,7 @@ def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dic
         "deployer": caller.may(Role.DEPLOYER, scope),
         "sound": _sounds(service, caller, deploy),
         "now": time.time(),
+        "key": secrets.token_urlsafe(12),
     }
 
 
