@@ -113,6 +113,14 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/settings/tokens"): Row(409, 409, 200, "/settings/tokens", {"name": "all", "role": "admin"}),
     ("POST", "/settings/tokens/{token_id:int}/revoke"): everybody("/settings/tokens/999/revoke", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),
+    ("POST", "/settings/webhooks"): admins("/settings/webhooks", 409, url="ftp://example.com"),
+    ("GET", "/settings/webhooks/{webhook_id:int}"): admins("/settings/webhooks/999", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/test"): admins("/settings/webhooks/999/test", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/disable"): admins("/settings/webhooks/999/disable", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/enable"): admins("/settings/webhooks/999/enable", 404),
+    ("POST", "/settings/webhooks/deliveries/{delivery_id:int}/again"): admins(
+        "/settings/webhooks/deliveries/999/again", 404
+    ),
     ("GET", "/settings/audit"): admins("/settings/audit"),
     ("GET", "/settings/audit/export/{kind:str}"): admins("/settings/audit/export/csv"),
     ("POST", "/settings/audit/verify"): admins("/settings/audit/verify"),

@@ -16,8 +16,9 @@ from shiphorn.model.target import Selection
 from shiphorn.service.apps import Apps
 from shiphorn.service.locks import place
 from shiphorn.service.shipping import put_on_record
+from tests.little_web import Web
 from tests.running_service import PASSWORD, Site
-from tests.web.shipped import ship, store_of, until
+from tests.web.shipped import PATIENCE_SECONDS, ship, store_of, until
 
 TABS = ("locks", "queue", "inventories", "apps", "people", "tokens", "webhooks", "audit", "service")
 SHOP = "app: zoo\nrepo: /srv/git/zoo.git\ndeploy_to: /srv/zoo\nenvironments: {dev: {hosts: [web1]}}\n"
@@ -157,6 +158,53 @@ def test_a_token_is_shown_once_and_revoked(page: Page) -> None:
     page.once("dialog", lambda question: question.accept())
     row.get_by_role("button").click()
     expect(row).to_contain_text("revoked")
+
+
+def test_a_webhook_is_made_tested_looked_at_and_disabled(page: Page, web: Web, site: Site) -> None:
+    web.status, web.body = 503, "come back later"
+    page.goto("/settings/webhooks")
+    page.get_by_label("Address").fill(f"http://127.0.0.1:{web.port}/hook")
+    page.get_by_label("App").select_option("shop")
+    page.get_by_text("Only some events").click()
+    page.get_by_label("deploy finished").check()
+    page.get_by_role("button", name="Make it").click()
+    secret = page.get_by_label("Secret").input_value()
+    assert re.fullmatch(r"whsec_[A-Za-z0-9_-]{43}", secret)
+    page.get_by_role("link", name="Done").click()
+    assert secret not in page.content()
+    expect(page.locator("dl.facts")).to_contain_text("deploy finished")
+    expect(page.locator("dl.facts")).to_contain_text("all of shop")
+    expect(page.get_by_role("heading", name="Nothing was sent yet")).to_be_visible()
+
+    page.get_by_role("button", name="Send a test").click()
+    row = page.locator("#log tbody tr")
+    expect(row).to_contain_text("tried again", timeout=PATIENCE_SECONDS * 1000)
+    expect(row).to_contain_text("503")
+    expect(row).to_contain_text("come back later")
+    assert Axe().run(page).response["violations"] == []
+    web.status = 200
+    row.get_by_role("button", name="again").click()
+    expect(row.locator(".pill.good")).to_have_text("taken", timeout=PATIENCE_SECONDS * 1000)
+    expect(row).to_contain_text("2 attempts")
+
+    page.once("dialog", lambda question: question.accept())
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator(".pill.warn")).to_contain_text("disabled")
+    expect(row.get_by_role("button")).to_have_count(0)
+    page.get_by_role("button", name="Enable").click()
+    expect(page.get_by_role("button", name="Send a test")).to_be_visible()
+    page.get_by_role("link", name="All webhooks").click()
+    expect(page.locator("tbody tr", has_text=f":{web.port}/hook")).to_contain_text("taken")
+    assert Axe().run(page).response["violations"] == []
+    with store_of(site) as store:
+        acts = [one.act for one in reversed(store.audit.page(limit=50)) if one.act.startswith("webhook")]
+    assert acts == [
+        "webhook made",
+        "webhook tested",
+        "webhook told again",
+        "webhook disabled",
+        "webhook enabled",
+    ]
 
 
 def test_the_audit_log_is_filtered_verified_and_exported(page: Page, ada: httpx.Client) -> None:

@@ -16,7 +16,8 @@ from shiphorn.service.service import Service
 async def go_back(service: Service, caller: Caller, deploy_id: int, reason: str, *, key: str = "") -> Deploy:
     """Roll the hosts of a deploy that is over back to the release that they ran before it.
 
-    `key` as for `orders.ship`. Raises NotFound SH522, Forbidden SH550, Refused SH596 (it is not over), SH599 (nothing to go back to).
+    `key` as for `orders.ship`. Raises NotFound SH522, Forbidden SH550, Refused SH596 (it is not over), SH599
+    (nothing to go back to).
     """
     deploy = _over(service, caller, deploy_id)
     release, _ = before_of(service.store, deploy_id)

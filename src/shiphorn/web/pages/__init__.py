@@ -16,6 +16,7 @@ from shiphorn.web.pages import (
     settings_apps,
     settings_audit,
     settings_people,
+    settings_webhooks,
     ship,
     sign_in,
     sign_in_oidc,
@@ -36,6 +37,7 @@ PAGES = (
     *settings_apps.ROUTES,
     *settings_people.ROUTES,
     *settings_audit.ROUTES,
+    *settings_webhooks.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )

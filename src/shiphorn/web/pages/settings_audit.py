@@ -1,4 +1,4 @@
-"""The tabs of the settings for who looks after the service: the audit log, webhooks, the service itself."""
+"""The tabs of the settings for who looks after the service: the audit log, the service itself."""
 
 from __future__ import annotations
 
@@ -105,14 +105,6 @@ def verify(service: TheService, caller: TheCaller) -> Response[Any]:
     return Template("settings/audit_verified.html", context=context)
 
 
-@get("/settings/webhooks")
-@in_thread
-def webhooks(caller: TheCaller) -> Response[Any]:
-    """A place for who is told of what happens."""
-    _require(caller)
-    return Template("settings/webhooks.html", context=tab(caller, "Webhooks"))
-
-
 @get("/settings/service")
 @in_thread
 def about(service: TheService, caller: TheCaller, site: TheSite) -> Response[Any]:
@@ -158,4 +150,4 @@ def _wanted(query: dict[str, str]) -> Wanted:
     )
 
 
-ROUTES = (show, export, verify, webhooks, about)
+ROUTES = (show, export, verify, about)
