@@ -33,6 +33,10 @@ bench: $(VENV)/.installed-dev ## Measure against Capistrano and plain ssh, side 
 bench-web: $(VENV)/.installed-dev ## Measure the service: pages, and 200 people who watch a deploy to 9,000 hosts
 	@$(BIN)/python benchmarks/web.py $(ARGS)
 
+shots: $(VENV)/.installed-dev ## Take pictures of all pages: light, dark, and as wide as a phone
+	@scripts/install_debian_packages.sh
+	@$(BIN)/python scripts/shots.py $(ARGS)
+
 docs: $(VENV)/.installed-dev ## Write the generated references anew
 	@$(BIN)/python scripts/references.py
 

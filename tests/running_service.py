@@ -87,15 +87,14 @@ class Site:
         return self.when(deploy_id, there, seconds=seconds)
 
     def when(self, deploy_id: int, holds: Callable[[Deploy], bool], *, seconds: float = 60.0) -> Deploy:
-        """A deploy once something holds for it."""
+        """A deploy once it is there and something holds for it."""
         given_up_at = time.monotonic() + seconds
         with self.store() as store:
             while True:
                 found = store.deploys.get(deploy_id)
-                assert found is not None
-                if holds(found):
+                if found is not None and holds(found):
                     return found
-                assert time.monotonic() < given_up_at, f"deploy {deploy_id} is still {found.state}"
+                assert time.monotonic() < given_up_at, f"deploy {deploy_id} is {found and found.state}"
                 time.sleep(0.05)
 
     def change(self, app: str = "shop", *, bad: bool = False) -> None:

@@ -237,6 +237,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_keep_fresh(service.apps, service.world)),
+                group.create_task(_keep_warm(service)),
                 group.create_task(_purge(service)),
                 group.create_task(_tell_webhooks(service, vault)),
                 group.create_task(lag.watch()),
@@ -258,6 +259,14 @@ async def _keep_fresh(apps: Apps, world: World) -> None:
         await asyncio.to_thread(apps.refresh)
         await asyncio.sleep(REFRESH_SECONDS)
         rest -= REFRESH_SECONDS
+
+
+async def _keep_warm(service: Service) -> None:
+    """Know the repositories before somebody looks: the board says how far behind they are."""
+    while True:
+        apps = service.apps
+        await service.histories.warm(service.world, [apps.config(name) for name in apps.names()])
+        await asyncio.sleep(REPOSITORIES_SECONDS)
 
 
 async def _purge(service: Service) -> None:

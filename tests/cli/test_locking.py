@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from shiphorn.store.sqlite import open_sqlite
+from shiphorn.store.store import Store
 from tests.cli.test_commands import CONFIG, horn
 
 
@@ -160,3 +162,20 @@ def test_what_there_is_none_of_is_said_in_words(shop: Path) -> None:
             "Nothing is deployed right now.\n",
         ]
     )
+
+
+def test_what_is_done_on_this_machine_is_audited_as_in_a_service(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(shop, 'lock production --reason "it moves"')
+    monkeypatch.setenv("HORN_ACTOR", "bob")
+    said(shop, "lock production --reason mine --steal")
+    said(shop, "unlock production")
+    store = Store(open_sqlite(next(shop.rglob("state.db"))))
+    acts = [(one.actor, one.via, one.act, one.environment, one.reason) for one in store.audit.page(None, 10)]
+    store.close()
+    assert acts == [
+        ("bob", "cli", "unlock", "production", ""),
+        ("bob", "cli", "lock", "production", "mine"),
+        ("ada", "cli", "lock", "production", "it moves"),
+    ]

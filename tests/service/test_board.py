@@ -76,7 +76,13 @@ def test_health_is_that_of_the_last_deploy_that_had_checks(store: Store) -> None
     )
     health = cell(board(store, APPS, NOW, ADA), SHOP).health
     assert health is not None
-    assert (health.deploy_id, health.is_well) == (3, False)
+    assert (health.deploy_id, health.is_well) == (1, True), "the hosts went back from what was not well"
+    store.health.save(
+        deploy(store, state=DeployState.FAILED), [Health("eu1", 0, "http", outcome=Outcome.UNHEALTHY)]
+    )
+    health = cell(board(store, APPS, NOW, ADA), SHOP).health
+    assert health is not None
+    assert (health.deploy_id, health.is_well) == (4, False)
 
 
 def test_hosts_that_are_behind_and_that_have_drifted_are_counted(store: Store) -> None:

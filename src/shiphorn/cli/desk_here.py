@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.locks import Placed
     from shiphorn.service.shipping import Shipping
+    from shiphorn.store.store import Store
 
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -98,11 +99,15 @@ class Here:
 
     def ask(self, deploy_id: int, wish: Wish) -> None:
         """Leave a wish for the process that works on a deploy."""
-        from shiphorn.service.records import ask  # noqa: PLC0415
+        from shiphorn.model.locks import Scope  # noqa: PLC0415
+        from shiphorn.service.records import ask, get  # noqa: PLC0415
         from shiphorn.wiring import open_store  # noqa: PLC0415
 
         with open_store() as store:
+            order = get(store, deploy_id).order
             ask(store, deploy_id, wish, self.actor)
+            scope = Scope(order.app, order.environment)
+            _audit(store, self.actor, str(wish), scope, "", deploy=deploy_id)
 
     def pause_everything(self, reason: str) -> int:
         """Lock everything, and leave the wish for all deploys."""
@@ -114,7 +119,9 @@ class Here:
 
         with open_store() as store:
             place(store, Scope(), reason, self.actor, time.time())
-            return len(ask_all(store, Wish.PAUSE, self.actor))
+            asked = len(ask_all(store, Wish.PAUSE, self.actor))
+            _audit(store, self.actor, "pause everything", Scope(), reason, deploys=asked)
+            return asked
 
     def continue_everything(self) -> int:
         """Unlock everything, and leave the wish for all deploys."""
@@ -126,7 +133,9 @@ class Here:
 
         with open_store() as store:
             release(store, Scope(), self.actor, time.time(), reason="everything goes on")
-            return len(ask_all(store, Wish.CONTINUE, self.actor))
+            asked = len(ask_all(store, Wish.CONTINUE, self.actor))
+            _audit(store, self.actor, "continue everything", Scope(), "", deploys=asked)
+            return asked
 
     def status(self, environment: str, selected: Selection) -> list[EnvironmentStatus]:
         """Ask the hosts of an environment, or of all of them."""
@@ -176,7 +185,10 @@ class Here:
         from shiphorn.wiring import open_store  # noqa: PLC0415
 
         with open_store() as store:
-            return place(store, scope, reason, self.actor, time.time(), until=until, steal=steal)
+            placed = place(store, scope, reason, self.actor, time.time(), until=until, steal=steal)
+            others = [one.owner for one in placed.released if one.owner != self.actor]
+            _audit(store, self.actor, "lock", scope, reason, until=until, **{"stolen from": others})
+            return placed
 
     def unlock(self, scope: Scope, reason: str) -> Unlocked:
         """Release the locks on a scope."""
@@ -186,6 +198,7 @@ class Here:
         now = time.time()
         with open_store() as store:
             released = release(store, scope, self.actor, now, reason=reason)
+            _audit(store, self.actor, "unlock", scope, reason, owners=[one.by for one in released])
             return Unlocked(released, store.locks.in_force(now, scope))
 
     def locks(self, *, history: bool) -> list[Lock]:
@@ -272,6 +285,7 @@ async def ship(
     import asyncio  # noqa: PLC0415
 
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
+    from shiphorn.model.locks import Scope  # noqa: PLC0415
     from shiphorn.service.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
@@ -281,6 +295,9 @@ async def ship(
         ahead = listed(config, order.environment, order.selection)
         async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
             record = shipping.record(config, order, wait=wait)
+            facts = {"ref": order.ref, "hosts": str(order.selection), "forced": order.forced}
+            scope = Scope(order.app, order.environment)
+            _audit(world.store, order.actor, str(order.kind), scope, order.forced, deploy=record.id, **facts)
             ended = await _with_interrupts(shipping, record, shipping.run(record))
             result = Ended(ended, world.store.hosts.of_deploy(ended.id))
     if horn is not None:
@@ -404,23 +421,30 @@ async def _examine(config: Config, environment: str, actor: str) -> list[Check]:
 async def _execute(
     config: Config, environment: str, selected: Selection, text: str, timeout_seconds: float, user: str
 ) -> list[tuple[Host, CommandOutput | Problem]]:
+    from shiphorn.model.locks import Scope  # noqa: PLC0415
     from shiphorn.service.fleet import execute  # noqa: PLC0415
-    from shiphorn.wiring import open_world  # noqa: PLC0415
+    from shiphorn.wiring import actor, open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
+        scope, hosts = Scope(config.app, environment), str(selected)
+        _audit(world.store, actor(), "exec", scope, "", command=text, user=user, hosts=hosts)
         return await execute(
             world, config, environment, selected, text, timeout_seconds=timeout_seconds, user=user
         )
 
 
 async def _mark(config: Config, ref: str, reason: str, actor: str, *, clear: bool) -> Commit:
+    from shiphorn.model.locks import Scope  # noqa: PLC0415
     from shiphorn.service import marks  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
         if clear:
-            return await marks.clear(world, config, ref, reason, actor)
-        commit, _ = await marks.mark(world, config, ref, reason, actor)
+            commit = await marks.clear(world, config, ref, reason, actor)
+        else:
+            commit, _ = await marks.mark(world, config, ref, reason, actor)
+        act = "clear bad mark" if clear else "mark bad"
+        _audit(world.store, actor, act, Scope(config.app), reason, sha=commit.sha)
         return commit
 
 
@@ -431,3 +455,11 @@ async def _why(config: Config, order: Order) -> Why:
     async with open_world(lambda _: None) as world:
         with open_executor() as executor:
             return await ask(world, config, order, executor.lives)
+
+
+def _audit(store: Store, actor: str, act: str, scope: Scope, reason: str, **facts: Any) -> None:
+    """Write down what was done here, as a service does of what is done there."""
+    from shiphorn.model.people import local  # noqa: PLC0415
+    from shiphorn.service.audit import record  # noqa: PLC0415
+
+    record(store, local(actor), act, scope, time.time(), reason=reason, facts=facts)

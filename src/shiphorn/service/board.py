@@ -34,7 +34,8 @@ class Cell:
 
     `live` is the last deploy that went well: its commit, release, when it ended and who ordered it. `last` is
     the last one of all. `moving` are those under way, without the `queued` that wait. `locks` cover
-    the environment, the oldest first. `health` is of the last deploy that had checks, of `last` and `live`.
+    the environment, the oldest first. `health` is of the last deploy that had checks, of `last` and
+    `live`; not of one that was rolled back.
     `behind` is how many commits the branch has that are not live; None when nobody knows.
     """
 
@@ -137,7 +138,9 @@ def _by_place(rows: Iterable[DeployRow]) -> dict[Place, list[DeployRow]]:
 
 
 def _health(store: Store, standings: Standings) -> dict[Place, CheckCounts]:
-    deploys = [*standings.live.values(), *standings.last.values()]
+    # What a release came to that the hosts have gone back from says nothing of how they are.
+    last = [row for row in standings.last.values() if row.state != DeployState.ROLLED_BACK]
+    deploys = [*standings.live.values(), *last]
     outcomes = store.health.outcomes(sorted({row.id for row in deploys}))
     # The last deploy comes after the live one, and takes its place.
     return {row.place: CheckCounts(row.id, outcomes[row.id]) for row in deploys if row.id in outcomes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
@@ -18,6 +19,9 @@ from shiphorn.service.graph import Graph, Graphs
 
 FRESH_SECONDS = 30.0
 """A mirror that is older is fetched when somebody looks."""
+WARMED_AT_ONCE = 10
+"""How many repositories are fetched without anybody looking, a minute."""
+TOLD_AT_MOST = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +37,14 @@ class History:
     graph: Graph | None = None
     fetched_at: float | None = None
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A commit that is live: its subject, and how many commits the default branch has that it has not."""
+
+    subject: str
+    behind: int
 
 
 @dataclass
@@ -52,6 +64,7 @@ class Histories:
 
     def __init__(self, *, fresh_seconds: float = FRESH_SECONDS) -> None:
         self.graphs = Graphs()
+        self._told: dict[tuple[str, str], Told] = {}
         self._fresh = fresh_seconds
         self._known: dict[str, _Repository] = {}
         self._group = asyncio.TaskGroup()
@@ -77,6 +90,27 @@ class Histories:
             await asyncio.wait({known.fetching}, timeout=wait_seconds)
             graph = self.graphs.kept(known.digest)
         return History(graph, known.fetched_at, known.trouble)
+
+    def told(self, config: Config, live: str) -> Told | None:
+        """What the history in memory says of a commit that is live; None while it is not known."""
+        known = self._known.get(config.repo)
+        graph = self.graphs.kept(known.digest) if known else None
+        row = graph.row_of(live) if graph else None
+        if graph is None or row is None:
+            return None
+        key = (graph.digest, live)
+        if key not in self._told:
+            if len(self._told) >= TOLD_AT_MOST:
+                self._told.clear()
+            self._told[key] = Told(graph.node(row).commit.subject, len(graph.ahead(live, graph.refs.head)))
+        return self._told[key]
+
+    async def warm(self, world: World, configs: Iterable[Config]) -> None:
+        """Fetch those of the repositories that were looked at longest ago, a few at a time."""
+        ages = {one.repo: one for one in configs}
+        oldest = sorted(ages, key=lambda repo: self._known[repo].tried_at if repo in self._known else -inf)
+        for repo in oldest[:WARMED_AT_ONCE]:
+            await self.of(world, ages[repo])
 
     async def fetch(self, world: World, config: Config) -> History:
         """The history of an app's repository with all that was pushed until now."""

@@ -73,11 +73,15 @@ class Worker:
             del self._running[record.id]
 
     async def _converge(self) -> None:
+        looked_at = time.monotonic()
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            # Asked each time: the file may have changed.
             every = self._apps.service.model.converge
-            await asyncio.sleep(every or LONGEST_PAUSE_SECONDS)
-            for app in self._apps.names() if every else ():
-                await self._converge_app(app)
+            if every and time.monotonic() - looked_at >= every:
+                for app in self._apps.names():
+                    await self._converge_app(app)
+                looked_at = time.monotonic()
 
     async def _converge_app(self, app: str) -> None:
         """Order what brings the hosts of an app up to date, where nothing else is going on."""

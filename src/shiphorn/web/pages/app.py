@@ -146,14 +146,10 @@ def _standing(service: Service, caller: Caller, app: str) -> Standing:
 
 
 def _cards(service: Service, caller: Caller, app: str, history: History) -> dict[str, Any]:
-    names, known = _environments(service, caller, app), history.graph
-    stands = _standing(service, caller, app)
-    ahead, subjects = {}, {}
-    for name, sha in stands.live.items():
-        row = known.row_of(sha) if known else None
-        if known and row is not None:
-            ahead[app, name] = len(known.ahead(sha, known.refs.head))
-            subjects[name] = known.node(row).commit.subject
+    names, config = _environments(service, caller, app), service.config(caller, app)
+    live = _standing(service, caller, app).live
+    told = {name: one for name, sha in live.items() if (one := service.histories.told(config, sha))}
+    ahead = {(app, name): one.behind for name, one in told.items()}
     found = board(service.store, [(app, names)], time.time(), caller, behind=ahead)
     cells = found.rows[0].cells if found.rows else []
     wide = {lock.id: lock for cell in cells for lock in cell.locks if not lock.environment}
@@ -163,7 +159,7 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "app": app,
         "environments": names,
         "cells": cells,
-        "subjects": subjects,
+        "subjects": {name: one.subject for name, one in told.items()},
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],

@@ -66,14 +66,21 @@ def go_on(
 
 def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
     apps = service.apps
-    places = [(app, apps.config(app).environments) for app in apps.names()]
+    found = board(service.store, service.places(), time.time(), caller, text=text)
+    admin = caller.may(Role.ADMIN, Scope())
     return {
         "here": "Board",
         "caller": caller,
-        "board": board(service.store, places, time.time(), caller, text=text),
-        "wrong": apps.wrong() if caller.may(Role.ADMIN, Scope()) else [],
+        "board": found,
+        "told": {
+            (cell.app, cell.environment): service.histories.told(apps.config(cell.app), cell.live.sha)
+            for row in found.rows
+            for cell in row.cells
+            if cell.live is not None
+        },
+        "wrong": apps.wrong() if admin else [],
         "directory": apps.directory,
-        "admin": caller.may(Role.ADMIN, Scope()),
+        "admin": admin,
         "q": text,
     }
 
