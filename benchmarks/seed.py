@@ -95,7 +95,7 @@ def places(apps: int) -> list[Place]:
 
 
 def fill(database: Engine, apps: int, deploys: int, now: float, commits: Sequence[str] = ()) -> None:
-    """Write everything into an empty database. The deploys are of `commits`, oldest first, if any are given."""
+    """Fill an empty database. The deploys are of `commits`, oldest first, if any are given."""
     dice = random.Random(2013)
     postgres = database.dialect.name == "postgresql"
     everywhere = places(apps)

@@ -125,7 +125,7 @@ def prepare(home: Path, apps: int, deploys: int) -> None:
 
 
 def make_repository(path: Path) -> list[str]:
-    """50,000 commits of two years on 30 branches that are merged now and then: those of main, oldest first."""
+    """50,000 commits on 30 branches that are merged now and then: those of main, oldest first."""
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
     importing = subprocess.Popen(
         ["git", "-C", str(path), "fast-import", "--quiet", f"--active-branches={BRANCHES + 1}"],
@@ -246,12 +246,20 @@ async def measure(service: Service, requests: int, listeners: int) -> dict[str, 
         row = opened.history.standings([(APP, "production")]).last[APP, "production"]
         known = {"last": str(opened.history.newest()), "commit": row.sha}
     async with service.client() as client:
+        began = time.perf_counter()
+        (await client.get(f"/apps/{APP}/graph")).raise_for_status()
+        mirrored = time.perf_counter() - began
         pages = [await page(service, client, path, known, requests) for path in PAGES]
         before = service.resident_mb()
         large, live = await fan_out(service, client, listeners)
         known["large"] = str(large)
         pages += [await page(service, client, path, known, requests) for path in LARGE]
-    return {"pages": pages, "live": live, "memory_mb": {"before": before, "after": service.resident_mb()}}
+    return {
+        "pages": pages,
+        "live": live,
+        "memory_mb": {"before": before, "after": service.resident_mb()},
+        "first_fetch_seconds": mirrored,
+    }
 
 
 async def page(
@@ -395,7 +403,7 @@ def show(figures: dict[str, Any]) -> None:
             f"{one['path']:<52}{one['status']:>7}{one['bytes'] / 1000:>8.0f}{one['first']:>10.0f}"
             f"{one['p50']:>9.1f}{one['p95']:>9.1f}{one['cpu']:>9.1f}"
         )
-    for name in ("live", "memory_mb", "start_seconds", "load"):
+    for name in ("live", "memory_mb", "start_seconds", "first_fetch_seconds", "load"):
         print(name, json.dumps(figures[name]))
 
 
