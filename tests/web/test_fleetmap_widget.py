@@ -15,8 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import shiphorn.web
-from shiphorn.model.deploy import HostRun
-from shiphorn.model.target import Host
+from shiphorn.model.deploy import Placed
 from shiphorn.service import fleetmap
 
 STATIC = Path(shiphorn.web.__file__).parent / "static"
@@ -39,19 +38,19 @@ window.map = fleetmap.mountFleetMap(document.getElementById("here"), layout, opt
 Object.assign(window, { fleetmap, progress });"""
 
 
-def fleet(count: int) -> list[HostRun]:
+def fleet(count: int) -> list[Placed]:
     """Hosts in three regions of three zones: web, job and db."""
     regions, zones = ("eu", "us", "ap"), ("a", "b", "c")
     share = count // 9
-    runs: list[HostRun] = []
+    hosts: list[Placed] = []
     for region in regions:
         for zone in zones:
             for number in range(share):
                 role = "db" if number < share // 20 else "job" if number < share // 4 else "web"
                 roles = ("db", "backup") if role == "db" else (role,)
                 name = f"{role}{number:03}.{zone}.{region}"
-                runs.append(HostRun(Host(name, name, region=region, zone=zone, roles=roles), len(runs)))
-    return runs
+                hosts.append(Placed(len(hosts), name, region, zone, roles))
+    return hosts
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -137,8 +137,8 @@ def one_host(
 def layout(service: TheService, caller: TheCaller, deploy_id: FromPath[int]) -> dict[str, Any]:
     """Where the hosts stand in the fleet map, and the code of the state of each, by position."""
     service.deploy(caller, deploy_id)
-    runs = service.store.hosts.of_deploy(deploy_id)
-    return fleetmap.layout(runs) | {"codes": list(fleetmap.snapshot(run.state for run in runs))}
+    hosts = service.store.hosts.placed(deploy_id)
+    return fleetmap.layout(hosts) | {"codes": list(fleetmap.snapshot(host.state for host in hosts))}
 
 
 @get("/deploys/{deploy_id:int}/live")
