@@ -331,8 +331,10 @@ environments:
         'deploy.yml:11 ...[3].from: \'soon\' is no time: write "fri 16:00", "22:00" or "2026-12-20 18:00"',
         "deploy.yml:11 ...[3].zone: there is no time zone 'Europe/Londn'; did you mean Europe/London?",
         "deploy.yml:12 ...[4].to: is missing",
-        "deploy.yml:12 ...[4].zone: there is no time zone 'Mars'; "
-        "there are UTC, Europe/London, America/New_York ...",
+        (
+            "deploy.yml:12 ...[4].zone: there is no time zone 'Mars'; "
+            "there are UTC, Europe/London, America/New_York ..."
+        ),
         "deploy.yml:12 ...[4].until: there is no such key; there are from, to, zone, reason",
         f"deploy.yml:13 ...[5].from: {not_text} goes into quotes",
         f"deploy.yml:13 ...[5].to: {not_text} goes into quotes",
