@@ -87,6 +87,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/settings/queue"): everybody("/settings/queue"),
     ("POST", "/settings/queue/move"): everybody("/settings/queue/move", 404, deploy="999"),
     ("POST", "/settings/queue/drop"): everybody("/settings/queue/drop", 404, deploy="999"),
+    ("GET", "/settings/freezes"): everybody("/settings/freezes"),
     ("GET", "/settings/inventories"): everybody("/settings/inventories"),
     ("GET", "/settings/inventories/now"): everybody("/settings/inventories/now?app=shop&environment=staging"),
     ("GET", "/settings/apps"): everybody("/settings/apps"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -20,7 +21,18 @@ from tests.little_web import Web
 from tests.running_service import PASSWORD, Site
 from tests.web.shipped import PATIENCE_SECONDS, ship, store_of, until
 
-TABS = ("locks", "queue", "inventories", "apps", "people", "tokens", "webhooks", "audit", "service")
+TABS = (
+    "locks",
+    "queue",
+    "freezes",
+    "inventories",
+    "apps",
+    "people",
+    "tokens",
+    "webhooks",
+    "audit",
+    "service",
+)
 SHOP = "app: zoo\nrepo: /srv/git/zoo.git\ndeploy_to: /srv/zoo\nenvironments: {dev: {hosts: [web1]}}\n"
 
 
@@ -79,6 +91,41 @@ def test_a_queued_deploy_moves_up_and_is_dropped(page: Page, site: Site) -> None
         expect(ours.locator("li").nth(1)).to_contain_text(f"deploy {third.id}")
         for one in (holder, second, third):
             store.deploys.end(one.id, state=DeployState.STOPPED)
+
+
+def test_freezes_are_taught_and_then_shown_with_where_they_stand(page: Page, site: Site) -> None:
+    page.goto("/settings/freezes")
+    expect(page.locator(".empty")).to_contain_text("{from: fri 16:00, to: mon 08:00, zone: Europe/London")
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=count) for count in (-1, 2, 9, 12)]
+    path = site.folder / "apps" / "iced.yml"
+    path.write_text(
+        f"app: iced\nrepo: {site.folder}/shop.git\nenvironments:\n  staging:\n    freezes:\n"
+        f"      - {{from: {days[0]}, to: {days[1]}, reason: the ice age}}\n"
+        f"      - {{from: {days[2]}, to: {days[3]}, zone: Europe/London}}\n"
+    )
+    try:
+        with site.client() as ada:
+            until(ada, "/settings/freezes", "the ice age")
+        page.reload()
+        head, first, second = page.get_by_label("staging of iced").locator("tr").all()
+        expect(head).to_contain_text("frozen, opens in 1 d")
+        for words in ("the ice age", "ends in 1 d", "never again", "iced.yml:6"):
+            expect(first).to_contain_text(words)
+        expect(second).to_contain_text("not in force")
+        expect(second).to_contain_text(f"{days[2]} 00:00 to {days[3]} 00:00, Europe/London")
+        assert Axe().run(page).response["violations"] == []
+        page.goto("/")
+        cell = page.get_by_label("iced in staging")
+        expect(cell.locator(".pill", has_text="frozen, opens in 1 d")).to_have_count(1)
+        expect(page.locator(".pill", has_text="frozen")).to_have_count(1)
+        page.goto("/apps/iced")
+        expect(page.locator(".environment .pill", has_text="frozen, opens in 1 d")).to_have_count(1)
+        page.goto("/apps/iced/ship?environment=staging")
+        expect(page.locator(".gate.refuse")).to_contain_text('staging of iced is frozen: "the ice age"')
+        expect(page.locator(".gate.refuse")).to_contain_text("whoever may override gates, with a reason")
+    finally:
+        path.unlink()
 
 
 def test_an_inventory_is_resolved_and_its_problem_told(ada: httpx.Client, site: Site) -> None:

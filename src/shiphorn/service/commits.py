@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shiphorn.config.load import Config
 from shiphorn.deploy import resolve
 from shiphorn.deploy.gates import ask_all
 from shiphorn.errors import NotFound, SourceError
@@ -76,7 +77,7 @@ async def look(
         base,
         to_live,
         changes.diff,
-        await _why(service, order, commit, live) if environment else None,
+        await _why(service, config, order, commit, live) if environment else None,
         changes.trouble,
     )
 
@@ -110,7 +111,7 @@ async def diff(service: Service, caller: Caller, app: str, sha: str, against: st
     return await source.diff(old, new.sha)
 
 
-async def _why(service: Service, order: Order, commit: Commit, live: str) -> Why:
+async def _why(service: Service, config: Config, order: Order, commit: Commit, live: str) -> Why:
     """As `gates.why`, of a commit that is known already."""
-    answers = await ask_all(service.world, Question(order, commit.sha, live, time.time()))
+    answers = await ask_all(service.world, config, Question(order, commit.sha, live, time.time()))
     return Why(order, commit, answers, queue(service.store, order.app, service.lives, order.environment))

@@ -15,6 +15,7 @@ from shiphorn.web.pages import (
     settings,
     settings_apps,
     settings_audit,
+    settings_freezes,
     settings_people,
     settings_webhooks,
     ship,
@@ -38,6 +39,7 @@ PAGES = (
     *settings_people.ROUTES,
     *settings_audit.ROUTES,
     *settings_webhooks.ROUTES,
+    *settings_freezes.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )

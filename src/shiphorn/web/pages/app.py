@@ -14,6 +14,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import commits
 from shiphorn.service.board import board
+from shiphorn.service.freezes import frozen
 from shiphorn.service.graph import Graph, Standing
 from shiphorn.service.histories import History
 from shiphorn.service.service import Service
@@ -150,7 +151,8 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
     live = _standing(service, caller, app).live
     told = {name: one for name, sha in live.items() if (one := service.histories.told(config, sha))}
     ahead = {(app, name): one.behind for name, one in told.items()}
-    found = board(service.store, [(app, names)], time.time(), caller, behind=ahead)
+    now = time.time()
+    found = board(service.store, [(app, names)], now, caller, behind=ahead)
     cells = found.rows[0].cells if found.rows else []
     wide = {lock.id: lock for cell in cells for lock in cell.locks if not lock.environment}
     return {
@@ -160,6 +162,7 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "environments": names,
         "cells": cells,
         "subjects": {name: one.subject for name, one in told.items()},
+        "frozen": frozen(service.apps, [(app, name) for name in names], now),
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],

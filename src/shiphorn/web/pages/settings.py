@@ -27,6 +27,7 @@ SHOWN = 100
 _TABS = (
     ("Locks", "/settings/locks", False),
     ("Queue", "/settings/queue", False),
+    ("Freezes", "/settings/freezes", False),
     ("Inventories", "/settings/inventories", False),
     ("Apps", "/settings/apps", False),
     ("People", "/settings/people", True),
