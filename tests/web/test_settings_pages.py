@@ -19,7 +19,18 @@ from shiphorn.service.shipping import put_on_record
 from tests.running_service import PASSWORD, Site
 from tests.web.shipped import ship, store_of, until
 
-TABS = ("locks", "queue", "inventories", "apps", "people", "tokens", "webhooks", "audit", "service")
+TABS = (
+    "locks",
+    "queue",
+    "inventories",
+    "apps",
+    "people",
+    "tokens",
+    "notifiers",
+    "webhooks",
+    "audit",
+    "service",
+)
 SHOP = "app: zoo\nrepo: /srv/git/zoo.git\ndeploy_to: /srv/zoo\nenvironments: {dev: {hosts: [web1]}}\n"
 
 

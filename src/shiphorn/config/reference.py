@@ -21,7 +21,7 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
-from shiphorn.config.service import OidcEntry, ServiceFile, SignIn
+from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -71,6 +71,8 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("Top of the file", ServiceFile, None),
     ("sign_in", SignIn, None),
     ("oidc", OidcEntry, None),
+    ("A notifier", NotifierEntry, None),
+    ("quiet", QuietEntry, None),
 )
 
 

@@ -15,6 +15,7 @@ from shiphorn.web.pages import (
     settings,
     settings_apps,
     settings_audit,
+    settings_notifiers,
     settings_people,
     ship,
     sign_in,
@@ -36,6 +37,7 @@ PAGES = (
     *settings_apps.ROUTES,
     *settings_people.ROUTES,
     *settings_audit.ROUTES,
+    *settings_notifiers.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )
