@@ -178,6 +178,8 @@ async def test_one_that_does_not_listen_keeps_no_other_waiting(
     assert len(web.bodies) == 1
     assert "127.0.0.1" in store.notified.listed()["gone"].problem
     assert "hush-hush" not in caplog.text
+    said = [record.message for record in caplog.records]
+    assert said == ["notifier gone: A Connection error occurred sending JSON notification to 127.0.0.1."]
 
 
 class Mailbox:
@@ -211,7 +213,9 @@ async def test_mail_has_a_subject(mail: tuple[int, Mailbox]) -> None:
     assert letter.get_content().split() == ["why", "https://x"]
 
 
-async def test_a_reason_does_not_hold_what_is_secret(web: Web) -> None:
+async def test_a_reason_and_the_log_do_not_hold_what_is_secret(
+    web: Web, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     web.status = 401
     url = f"json://horn:hunter2@127.0.0.1:{web.port}/5f6e7d8c?+X-Token=letmein"
     said = await AppriseNotifier().tell(url, Notice("", "x"))
@@ -221,6 +225,8 @@ async def test_a_reason_does_not_hold_what_is_secret(web: Web) -> None:
     said = await AppriseNotifier().tell("json://horn:hunter2@host_of_5f6e7d8c:1/", Notice("", "x"))
     assert "hunter2" not in said
     assert "5f6e7d8c" not in said
+    assert await AppriseNotifier().tell("slack://hunter2/hunter2", Notice("", "x"))
+    assert "hunter2" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_pauses_grow_up_to_half_an_hour() -> None:

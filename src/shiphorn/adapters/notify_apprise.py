@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from shiphorn.model.notices import Notice, address
 from shiphorn.model.redact import Redactor
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 20.0
 _MAIL = ("mailto", "mailtos")
 _PARTS = re.compile(r"[/?&=@:,#]+")
 _PARAMETER = re.compile(r"[?&]([^=&]+)=")
@@ -32,6 +33,7 @@ class AppriseNotifier:
 def _tell(url: str, notice: Notice) -> str:
     import apprise  # noqa: PLC0415 - see above
 
+    _hush()
     asset = apprise.AppriseAsset(app_id="shiphorn", app_desc="shiphorn", app_url="", async_mode=False)
     try:
         service: Any = apprise.Apprise.instantiate(url, asset=asset)
@@ -51,6 +53,15 @@ def _tell(url: str, notice: Notice) -> str:
         return ""
     said = [entry.message for entry in told.logs() if entry.level in ("WARNING", "ERROR", "CRITICAL")]
     return said[-1] if said else "it did not take it, and gave no reason"
+
+
+def _hush() -> None:
+    """Keep out of the log what Apprise says there, and what it builds upon: whole URLs, for example."""
+    for name in ("apprise", "urllib3"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def _without_secrets(text: str, url: str) -> str:
