@@ -39,6 +39,7 @@ PAGES = {
     "add-app": "/settings/apps/new",
     "people": "/settings/people",
     "tokens": "/settings/tokens",
+    "notifiers": "/settings/notifiers",
     "webhooks": "/settings/webhooks",
     "audit": "/settings/audit",
     "service": "/settings/service",

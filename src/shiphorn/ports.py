@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
+from shiphorn.model.notices import Notice
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
@@ -207,6 +208,13 @@ class Gate(Protocol):
 
     async def ask(self, question: Question) -> Answer:
         """Its answer, now; asked again while it is to wait. Whatever it raises counts as a refusal."""
+
+
+class Notifier(Protocol):
+    """Tells people, over a service that they read."""
+
+    async def tell(self, url: str, notice: Notice) -> str:
+        """Hand a notice over: "" when it was taken, else why not, without what is secret in the URL."""
 
 
 class EventSink(Protocol):

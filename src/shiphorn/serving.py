@@ -36,6 +36,7 @@ from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.histories import Histories
 from shiphorn.service.lag import Lag
 from shiphorn.service.live import Live
+from shiphorn.service.notifiers import Announcer
 from shiphorn.service.service import Service
 from shiphorn.service.sign_in import needs_set_up, purge
 from shiphorn.service.told import log_event
@@ -240,6 +241,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 group.create_task(_keep_warm(service)),
                 group.create_task(_purge(service)),
                 group.create_task(_tell_webhooks(service, vault)),
+                group.create_task(Announcer(service.store, service.apps, service.notifier).work()),
                 group.create_task(lag.watch()),
             ]
             yield

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 
 from shiphorn.config import service
 from shiphorn.config.load import Config, load_text
 from shiphorn.config.service import ServiceConfig
 from shiphorn.errors import ConfigError
 from shiphorn.model.freezes import window
-from shiphorn.model.settings import Moment
+from shiphorn.model.notices import Audience, Quiet
+from shiphorn.model.notices import Moment as Told
+from shiphorn.model.settings import Moment, SecretRef
 
 COMMON = """\
 url: https://deploy.example.com/horn
@@ -158,3 +162,54 @@ def test_without_a_file_all_is_as_by_default(tmp_path: Path) -> None:
     found = service.load(tmp_path / "shiphorn.yml")
     assert found.model.apps == ["apps/*.yml"]
     assert found.app_files() == []
+
+
+def test_notifiers_are_told_of_what_they_want(tmp_path: Path) -> None:
+    path = tmp_path / "shiphorn.yml"
+    path.write_text(
+        "secrets: {SLACK: {env: SLACK_URL}}\n"
+        "notifiers:\n"
+        "  team: {url: {secret: SLACK}}\n"
+        "  night:\n"
+        "    url: json://example.com/\n"
+        "    apps: [shop]\n"
+        "    on: [failed]\n"
+        "    quiet: {from: 22:00, to: 07:00, zone: Europe/Berlin}\n"
+    )
+    assert service.load(path).audiences == [
+        Audience("team", SecretRef("SLACK")),
+        Audience(
+            "night",
+            "json://example.com/",
+            apps=("shop",),
+            on=(Told.FAILED,),
+            quiet=Quiet(time(22), time(7), "Europe/Berlin"),
+        ),
+    ]
+
+
+def test_problems_of_notifiers_are_told_without_what_is_secret(tmp_path: Path) -> None:
+    path = tmp_path / "shiphorn.yml"
+    path.write_text(
+        "notifiers:\n"
+        "  one: {url: {secret: LOST}}\n"
+        "  two: {url: hunter2, on: started}\n"
+        "  three:\n"
+        "    url: json://example.com/\n"
+        "    app: [shop]\n"
+        "    quiet: {from: '25:00', to: '07:00', zone: Moon}\n"
+        "  four: {url: json://example.com/, quiet: {from: '07:00', to: '07:00'}}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        service.load(path)
+    assert [problem.removeprefix(str(tmp_path)) for problem in error.value.problems] == snapshot(
+        [
+            "shiphorn.yml:2 notifiers.one.url: the secret LOST is not defined under secrets",
+            "shiphorn.yml:3 notifiers.two.url: it has to be a URL such as slack://..., or {secret: NAME}",
+            "shiphorn.yml:3 notifiers.two.on: it has to be a list",
+            "shiphorn.yml:6 notifiers.three.app: there is no such key; did you mean apps?",
+            "shiphorn.yml:7 notifiers.three.quiet.from: it has to be a time of the day such as 22:00",
+            "shiphorn.yml:7 notifiers.three.quiet.zone: there is no time zone Moon; one is Europe/Berlin",
+            "shiphorn.yml:8 notifiers.four.quiet: from and to are the same",
+        ]
+    )

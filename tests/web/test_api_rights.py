@@ -69,6 +69,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "GET /audit/verify": (ADMIN, None),
     "GET /audit.csv": (ADMIN, None),
     "GET /audit.jsonl": (ADMIN, None),
+    "GET /notifiers": (ADMIN, None),
+    "POST /notifiers/{name}/test": (ADMIN, None),
     "GET /webhooks": (ADMIN, None),
     "POST /webhooks": (ADMIN, {"url": "https://example.com/"}),
     "POST /webhooks/{webhook_id}/test": (ADMIN, None),
@@ -87,6 +89,7 @@ SHOP = {
     "host": "eu1",
     "login": "viewer",
     "token_id": "99",
+    "name": "nobody",
     "webhook_id": "99",
     "delivery_id": "99",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -29,6 +31,7 @@ TABS = (
     "apps",
     "people",
     "tokens",
+    "notifiers",
     "webhooks",
     "audit",
     "service",
@@ -293,3 +296,63 @@ def test_settings_are_fit_for_everybody(page: Page, tab: str) -> None:
 def test_the_account_is_fit_for_everybody(page: Page) -> None:
     page.goto("/account")
     assert Axe().run(page).response["violations"] == []
+
+
+def test_a_notifier_is_tested_and_hears_of_deploys(page: Page, site: Site, web: Web) -> None:
+    path = site.folder / "shiphorn.yml"
+    before = path.read_text()
+    entry = f"{{url: 'json://127.0.0.1:{web.port}/hush-hush', apps: [blog], environments: [staging]}}"
+    path.write_text(f"{before}\nnotifiers: {{team: {entry}}}\n")
+    try:
+        page.goto("/settings/notifiers")
+        row = page.get_by_role("row").filter(has_text="team")
+        reloaded(page, "Test team")
+        expect(row).to_contain_text(f"json://127.0.0.1:{web.port}")
+        assert "hush-hush" not in page.content()
+        assert Axe().run(page).response["violations"] == []
+        page.get_by_label("Test team").click()
+        expect(page.locator("[data-note]")).to_have_text("team has taken the test.")
+        assert "Ada Lovelace tries the notifier team" in json.loads(web.bodies[0])["message"]
+        wait(lambda: "team" in begun(site), "the notifier does not begin")
+        site.until(site.ship("blog", "staging", ref="main"))
+        told = sent(web, 3)
+        assert re.fullmatch(
+            r"blog/main \([0-9a-f]{8}\) is being deployed to staging by Ada Lovelace", told[1]
+        )
+        assert told[2] == "blog/main successfully deployed to staging"
+        web.status = 500
+        page.get_by_label("Test team").click()
+        expect(page.get_by_role("alert")).to_contain_text("team did not take the test.")
+        expect(row).to_contain_text("500")
+    finally:
+        path.write_text(before)
+
+
+def begun(site: Site) -> set[str]:
+    """The notifiers that are told of what happens."""
+    with site.store() as store:
+        return set(store.notified.listed())
+
+
+def reloaded(page: Page, text: str) -> None:
+    """Load a page again until a text is on it."""
+
+    def there() -> bool:
+        page.reload()
+        return text in page.content()
+
+    wait(there, f"there is no {text}")
+
+
+def sent(web: Web, count: int) -> list[str]:
+    """What a notifier was told, once it is so much."""
+    wait(lambda: len(web.bodies) >= count, f"it is not told {count} times")
+    return [json.loads(body)["message"] for body in web.bodies]
+
+
+def wait(holds: Callable[[], bool], complaint: str) -> None:
+    """Wait until something holds."""
+    given_up_at = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < given_up_at, complaint
+        time.sleep(0.05)

@@ -22,7 +22,7 @@ from shiphorn.config.layers import (
 from shiphorn.config.near import near
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
-from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides
+from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides, SecretEntry
 from shiphorn.config.schema import Environment as EnvironmentEntry
 from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
@@ -260,12 +260,14 @@ def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path)
         found = [*told(error, App), *found]
     if found:
         raise problems_error(found, positions, path)
-    secrets = {
-        name: SecretSource(*next((kind, str(value)) for kind, value in entry if value is not None))
-        for name, entry in model.secrets.items()
-    }
+    secrets = {name: source(entry) for name, entry in model.secrets.items()}
     repo = _repository(model.repo, path.parent)
     return Config(path, text, model.app, repo, model.repo_tree, model.branch, secrets, model, data, positions)
+
+
+def source(entry: SecretEntry) -> SecretSource:
+    """Where a secret comes from, by its entry in a file."""
+    return SecretSource(*next((kind, str(value)) for kind, value in entry if value is not None))
 
 
 def _host(region: str, entry: HostEntry, raw: Any) -> Host:

@@ -22,7 +22,7 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
-from shiphorn.config.service import OidcEntry, ServiceFile, SignIn
+from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -73,6 +73,8 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("Top of the file", ServiceFile, None),
     ("sign_in", SignIn, None),
     ("oidc", OidcEntry, None),
+    ("A notifier", NotifierEntry, None),
+    ("quiet", QuietEntry, None),
 )
 
 

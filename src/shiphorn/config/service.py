@@ -10,21 +10,34 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from shiphorn.config import whole
-from shiphorn.config.load import Config, load_data
+from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
-from shiphorn.config.values import Duration, Name, Patience, Text, Variable
+from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
 from shiphorn.errors import ConfigError
+from shiphorn.model.notices import Audience, Moment, Quiet
 
 FILE_NAME = "shiphorn.yml"
 _HOST_LISTS = ("hosts", "inventory", "regions")
+_Moment = Literal[
+    "queued",
+    "started",
+    "paused",
+    "continued",
+    "succeeded",
+    "failed",
+    "rolled_back",
+    "stopped",
+    "superseded",
+]
 _PATHS = ("identity_file", "known_hosts", "config")
 
 
@@ -52,6 +65,48 @@ class SignIn(Strict):
     session: Duration = Field(7 * 86_400.0, description="How long a browser stays signed in.")
 
 
+class QuietEntry(Strict):
+    """Hours of every day in which a notifier tells of failures only."""
+
+    begin: Clock = Field(alias="from", description='When they begin: `"22:00"`.')
+    end: Clock = Field(alias="to", description="When they end; the next day if that is earlier.")
+    zone: Zone = Field("UTC", description="Where that is the time: `Europe/Berlin`.")
+
+    @model_validator(mode="after")
+    def _some(self) -> QuietEntry:
+        if self.begin == self.end:
+            raise ValueError("from and to are the same")
+        return self
+
+    @property
+    def hours(self) -> Quiet:
+        """The hours."""
+        return Quiet(time.fromisoformat(self.begin), time.fromisoformat(self.end), self.zone)
+
+
+class NotifierEntry(Strict):
+    """People who are told of deploys, in chat or by mail."""
+
+    url: ServiceUrl = Field(
+        description="Where: a URL of [Apprise](https://appriseit.com/services/), or `{secret: NAME}`."
+    )
+    apps: list[Glob] = Field(["*"], min_length=1, description="Of which apps; globs.")
+    environments: list[Glob] = Field(["*"], min_length=1, description="Of which environments; globs.")
+    on: list[_Moment] = Field(
+        ["started", "succeeded", "failed", "rolled_back", "paused"],
+        min_length=1,
+        description="Of what: queued, started, paused, continued, succeeded, failed, rolled_back, stopped, "
+        "superseded; if left out, of started, succeeded, failed, rolled_back and paused.",
+    )
+    quiet: QuietEntry | None = Field(None, description="When they are told of failures only.")
+
+    def audience(self, name: str) -> Audience:
+        """Who is told, and of what."""
+        quiet = self.quiet.hours if self.quiet else None
+        on = tuple(moment for moment in Moment if moment in self.on)
+        return Audience(name, self.url, tuple(self.apps), tuple(self.environments), on, quiet)
+
+
 class ServiceFile(Strict):
     """shiphorn.yml."""
 
@@ -66,6 +121,7 @@ class ServiceFile(Strict):
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
+    notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
 
 
 @dataclass(frozen=True)
@@ -81,6 +137,16 @@ class ServiceConfig:
     def directory(self) -> Path:
         """The folder that its paths are relative to."""
         return self.path.parent
+
+    @property
+    def audiences(self) -> list[Audience]:
+        """Who is told of deploys, in the order of the file."""
+        return [entry.audience(name) for name, entry in self.model.notifiers.items()]
+
+    @property
+    def secrets(self) -> dict[str, SecretSource]:
+        """Where its own secrets come from, by name."""
+        return {name: source(entry) for name, entry in self.model.secrets.items()}
 
     def app_files(self) -> list[Path]:
         """The files of apps, in the order of their names."""
@@ -163,10 +229,24 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
+    found += _lacking(data)
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)
     return ServiceConfig(path, model, data, positions)
+
+
+def _lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
+    """Secrets that notifiers name and nobody defined."""
+    notifiers, secrets = data.get("notifiers"), data.get("secrets")
+    known = secrets if isinstance(secrets, dict) else {}
+    entries = notifiers.items() if isinstance(notifiers, dict) else ()
+    urls = [(name, entry["url"]) for name, entry in entries if isinstance(entry, dict) and "url" in entry]
+    return [
+        (("notifiers", name, "url"), f"the secret {url['secret']} is not defined under secrets")
+        for name, url in urls
+        if isinstance(url, dict) and str(url.get("secret", "")) not in ("", *known)
+    ]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -177,6 +177,29 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _service_url(value: Any) -> str | SecretRef:
+    match value:
+        case str() if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/]", value):
+            return _plain_text(value)
+        case {"secret": str(name), **rest} if not rest:
+            return SecretRef(name)
+        case _:
+            # What stands there may be secret, so that it is not repeated.
+            raise ValueError("it has to be a URL such as slack://..., or {secret: NAME}")
+
+
+def _glob(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it may not be empty; * is for all")
+    return _plain_text(text)
+
+
+def _clock(text: str) -> str:
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
+        raise ValueError("it has to be a time of the day such as 22:00")
+    return text
+
+
 def _repository(text: str) -> str:
     _plain_text(text)
     if text.startswith("-") or "::" in text or not text:
@@ -236,3 +259,17 @@ FreezeTime = Annotated[str, AfterValidator(_freeze_time)]
 Zone = Annotated[str, AfterValidator(_zone)]
 PidFile = Annotated[Watched, AfterValidator(_pid_file)]
 Status = Annotated[str, BeforeValidator(_status), WithJsonSchema({"type": ["string", "integer"]})]
+ServiceUrl = Annotated[
+    Any,
+    AfterValidator(_service_url),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]},
+            ]
+        }
+    ),
+]
+Glob = Annotated[str, AfterValidator(_glob)]
+Clock = Annotated[str, AfterValidator(_clock)]

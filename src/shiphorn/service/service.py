@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shiphorn.adapters.notify_apprise import AppriseNotifier
 from shiphorn.config.load import Config
 from shiphorn.deploy.world import World
 from shiphorn.errors import NotFound
 from shiphorn.model.deploy import Deploy
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
+from shiphorn.ports import Notifier
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
 from shiphorn.service.delivery import DoraReports
@@ -32,7 +34,7 @@ class Service:
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
     goes, and `fleet` are the hosts as they were read last. `works` tells whether this process's worker is at
-    work.
+    work, and `notifier` tells people.
     """
 
     world: World
@@ -47,6 +49,7 @@ class Service:
     dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)
     works: Callable[[], bool] = lambda: True
+    notifier: Notifier = field(default_factory=AppriseNotifier)
 
     @property
     def store(self) -> Store:

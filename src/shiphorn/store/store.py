@@ -12,6 +12,7 @@ from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
 from shiphorn.store.members import Members
+from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
@@ -48,6 +49,7 @@ class Store:
         self.audit = Audit(database)
         self.pulse = Pulse(database)
         self.webhooks = Webhooks(database)
+        self.notified = Notified(database)
         self.tallies = Tallies(database)
 
     @property

@@ -361,6 +361,22 @@ deliveries = Table(
 """What webhooks are sent, by the number of the event; tests have numbers below 0.
 `next_at` is when it is tried (again), None when it is over."""
 
+notified = Table(
+    "notified",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("began", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("known", JSON, nullable=False),
+    Column("free_at", Float, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("told_at", Float),
+    Column("failed_at", Float),
+    Column("problem", Text, nullable=False),
+)
+"""How far each notifier of shiphorn.yml is: events up to `began` are from before it was there, `seen` is the
+last that was looked at, `known` those around it that were, too."""
+
 requests = Table(
     "requests",
     metadata,

@@ -17,6 +17,7 @@ from shiphorn.web.api import (
     environments,
     fleet,
     follow,
+    notifiers,
     people,
     queue,
     webhooks,
@@ -35,6 +36,7 @@ SUBJECTS = {
     "People and tokens": people.ROUTES,
     "Audit log": audit.ROUTES,
     "Webhooks": webhooks.ROUTES,
+    "Notifiers": notifiers.ROUTES,
 }
 
 

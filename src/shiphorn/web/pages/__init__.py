@@ -16,6 +16,7 @@ from shiphorn.web.pages import (
     settings_apps,
     settings_audit,
     settings_freezes,
+    settings_notifiers,
     settings_people,
     settings_webhooks,
     ship,
@@ -40,6 +41,7 @@ PAGES = (
     *settings_audit.ROUTES,
     *settings_webhooks.ROUTES,
     *settings_freezes.ROUTES,
+    *settings_notifiers.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )

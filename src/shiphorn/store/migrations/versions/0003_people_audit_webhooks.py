@@ -158,6 +158,19 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_due", "deliveries", ["next_at"])
     op.create_table(
+        "notified",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("began", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("known", sa.JSON(), nullable=False),
+        sa.Column("free_at", sa.Float(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("told_at", sa.Float(), nullable=True),
+        sa.Column("failed_at", sa.Float(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "requests",
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),

@@ -1,0 +1,45 @@
+"""The tab of notifiers: who is told of deploys, and whether that works."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Template
+
+from shiphorn.model.people import Caller
+from shiphorn.service.notifiers import Tried, listed, trying
+from shiphorn.service.service import Service
+from shiphorn.web.given import TheCaller, TheService, TheSite, in_thread
+from shiphorn.web.pages.settings import tab
+
+
+@get("/settings/notifiers")
+@in_thread
+def show(service: TheService, caller: TheCaller) -> Response[Any]:
+    """Who is told, of what, and what came of it last."""
+    return _page(service, caller)
+
+
+@post("/settings/notifiers/{name:str}/test")
+async def test(service: TheService, caller: TheCaller, site: TheSite, name: str) -> Response[Any]:
+    """Send a test, and say what came of it."""
+    tried = await trying(service, caller, name)
+    if tried.taken:
+        return site.back("/settings/notifiers", f"{name} has taken the test.")
+    return await asyncio.to_thread(_page, service, caller, tried)
+
+
+def _page(service: Service, caller: Caller, tried: Tried | None = None) -> Response[Any]:
+    context = tab(
+        caller,
+        "Notifiers",
+        notifiers=listed(service, caller),
+        tried=tried,
+        file=service.apps.path,
+    )
+    return Template("settings/notifiers.html", context=context, status_code=200)
+
+
+ROUTES = (show, test)
