@@ -209,8 +209,10 @@ def test_problems_of_notifiers_are_told_without_what_is_secret(tmp_path: Path) -
             "shiphorn.yml:3 notifiers.two.on: it has to be a list",
             "shiphorn.yml:6 notifiers.three.app: there is no such key; did you mean apps?",
             "shiphorn.yml:7 notifiers.three.quiet.from: it has to be a time of the day such as 22:00",
-            "shiphorn.yml:7 notifiers.three.quiet.zone: there is no time zone 'Moon'; there are UTC, "
-            "Europe/London, America/New_York ...",
+            (
+                "shiphorn.yml:7 notifiers.three.quiet.zone: there is no time zone 'Moon'; there are UTC, "
+                "Europe/London, America/New_York ..."
+            ),
             "shiphorn.yml:8 notifiers.four.quiet: from and to are the same",
         ]
     )
