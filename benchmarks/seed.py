@@ -14,7 +14,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,12 +94,12 @@ def places(apps: int) -> list[Place]:
     ]
 
 
-def fill(database: Engine, apps: int, deploys: int, now: float) -> None:
-    """Write everything into an empty database."""
+def fill(database: Engine, apps: int, deploys: int, now: float, commits: Sequence[str] = ()) -> None:
+    """Fill an empty database. The deploys are of `commits`, oldest first, if any are given."""
     dice = random.Random(2013)
     postgres = database.dialect.name == "postgresql"
     everywhere = places(apps)
-    rows = list(history(dice, everywhere, deploys, now))
+    rows = list(history(dice, everywhere, deploys, now, commits))
     last: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         last.setdefault((row["app"], row["environment"]), []).append(row)
@@ -126,7 +126,9 @@ def fill(database: Engine, apps: int, deploys: int, now: float) -> None:
         connection.execute(text("VACUUM ANALYZE" if postgres else "ANALYZE"))
 
 
-def history(dice: random.Random, everywhere: list[Place], count: int, now: float) -> Iterator[dict[str, Any]]:
+def history(
+    dice: random.Random, everywhere: list[Place], count: int, now: float, commits: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """The deploys, oldest first. Each environment has one at least; of the last ones some are under way."""
     begin = now - DAYS * 86400
     live: dict[tuple[str, str], dict[str, Any]] = {}
@@ -140,7 +142,8 @@ def history(dice: random.Random, everywhere: list[Place], count: int, now: float
         if under_way:
             state = DeployState.QUEUED if key in busy else DeployState.RUNNING
             busy.add(key)
-        row = deploy(dice, place, number, at, DeployState.SUCCEEDED if first else state, live.get(key))
+        sha = commits[number * len(commits) // (count + 1)] if commits else ""
+        row = deploy(dice, place, number, at, DeployState.SUCCEEDED if first else state, live.get(key), sha)
         if row["state"] == DeployState.SUCCEEDED:
             live[key] = row
         yield row
@@ -153,13 +156,14 @@ def deploy(
     at: float,
     state: DeployState,
     live: dict[str, Any] | None,
+    sha: str,
 ) -> dict[str, Any]:
     """One deploy, or sometimes a rollback or a converge."""
     kind = Kind.DEPLOY
     if live is not None:
         (kind,) = dice.choices([Kind.DEPLOY, Kind.ROLLBACK, Kind.CONVERGE], [93, 4, 3])
     release = datetime.fromtimestamp(at, UTC).strftime("%Y%m%d%H%M%S")
-    sha = hashlib.sha1(f"{place.app} {number}".encode()).hexdigest()
+    sha = sha or hashlib.sha1(f"{place.app} {number}".encode()).hexdigest()
     if kind != Kind.DEPLOY and live is not None:
         release, sha = (live["release"], live["sha"]) if kind == Kind.CONVERGE else _before(live)
     seconds = dice.lognormvariate(4.7, 0.5)

@@ -9,6 +9,7 @@ from shiphorn.config.load import Config, find, load, load_text
 from shiphorn.config.schema import json_schema
 from shiphorn.config.starter import detect, write_starter
 from shiphorn.errors import ConfigError, Refused
+from shiphorn.model.freezes import window
 from shiphorn.model.health import Check, Kind
 from shiphorn.model.settings import Command, Limits, Moment, SecretRef
 from shiphorn.model.target import Host
@@ -281,6 +282,64 @@ def test_the_starter_fits_the_project_and_is_never_overwritten(tmp_path: Path, s
     assert (made.app, made.environments) == ("my-app", ("staging", "production"))
     with pytest.raises(Refused, match="SH510"):
         write_starter(project)
+
+
+def test_an_environment_has_freeze_windows_with_the_lines_they_stand_in(tmp_path: Path) -> None:
+    text = TEXT + (
+        "    freezes:\n"
+        "      - {from: fri 16:00, to: mon 08:00, zone: Europe/London, reason: weekend}\n"
+        "      - {from: 22:00, to: 06:00}\n"
+        "      - {from: 2026-12-20, to: 2027-01-04, reason: Christmas}\n"
+    )
+    config = load_text(text, tmp_path / "deploy.yml")
+    assert config.freezes("production") == (
+        window("fri 16:00", "mon 08:00", "Europe/London", "weekend"),
+        window("22:00", "06:00"),
+        window("2026-12-20", "2027-01-04", reason="Christmas"),
+    )
+    assert config.freezes("staging") == ()
+    assert config.where_frozen("production") == ("deploy.yml:28", "deploy.yml:29", "deploy.yml:30")
+    (row,) = config.explain("production", key="freezes")
+    assert (row.value[1], row.where) == (
+        {"from": "22:00", "to": "06:00", "zone": "UTC", "reason": ""},
+        "deploy.yml:27",
+    )
+
+
+def test_wrong_freeze_windows_are_told_by_their_lines(tmp_path: Path) -> None:
+    text = """\
+app: sample
+repo: ../sample.git
+deploy_to: /srv/sample
+environments:
+  production:
+    hosts: [web1]
+    freezes:
+      - {from: friday 16:00, to: 2026-12-20}
+      - {from: 22:00, to: 22:00}
+      - {from: 2027-01-04, to: 2026-12-20}
+      - {from: soon, to: 06:00, zone: Europe/Londn}
+      - {from: 22:00, until: 06:00, zone: Mars}
+      - {from: 9, to: 17}
+      - nights
+"""
+    here, not_text = "environments.production.freezes", "it has to be a text; what looks like something else"
+    assert [one.replace(here, "...") for one in problems(text, tmp_path)] == [
+        "deploy.yml:8 ...[0]: from is a day of the week, to is a date: they have to be of one kind",
+        "deploy.yml:9 ...[1]: it ends when it begins; what is to be closed for good is locked: horn lock",
+        "deploy.yml:10 ...[2]: it ends before it begins: to is exclusive, and has to be later than from",
+        'deploy.yml:11 ...[3].from: \'soon\' is no time: write "fri 16:00", "22:00" or "2026-12-20 18:00"',
+        "deploy.yml:11 ...[3].zone: there is no time zone 'Europe/Londn'; did you mean Europe/London?",
+        "deploy.yml:12 ...[4].to: is missing",
+        (
+            "deploy.yml:12 ...[4].zone: there is no time zone 'Mars'; "
+            "there are UTC, Europe/London, America/New_York ..."
+        ),
+        "deploy.yml:12 ...[4].until: there is no such key; there are from, to, zone, reason",
+        f"deploy.yml:13 ...[5].from: {not_text} goes into quotes",
+        f"deploy.yml:13 ...[5].to: {not_text} goes into quotes",
+        "deploy.yml:14 ...[6]: it has to be a mapping of keys to values",
+    ]
 
 
 def test_the_schema_names_every_key() -> None:

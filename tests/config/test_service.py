@@ -9,9 +9,10 @@ import pytest
 from inline_snapshot import snapshot
 
 from shiphorn.config import service
-from shiphorn.config.load import Config
+from shiphorn.config.load import Config, load_text
 from shiphorn.config.service import ServiceConfig
 from shiphorn.errors import ConfigError
+from shiphorn.model.freezes import window
 from shiphorn.model.notices import Audience, Quiet
 from shiphorn.model.notices import Moment as Told
 from shiphorn.model.settings import Moment, SecretRef
@@ -71,6 +72,19 @@ def test_what_an_app_says_wins_over_what_all_have(common: ServiceConfig) -> None
     assert production.limits.bake_seconds == 60
     assert [region.name for region in production.regions] == ["eu", "us"]
     assert shop.settings("staging", shop.environment("staging").regions[0].hosts[0]).env["TEAM"] == "web"
+
+
+def test_freezes_of_all_apps_hold_for_one_that_has_none_of_its_own(common: ServiceConfig) -> None:
+    common.path.write_text(COMMON + "    freezes: [{from: fri 16:00, to: mon 08:00}]\n")
+    common = service.load(common.path)
+    shop = app(common, "app: shop\nrepo: r\n")
+    assert shop.freezes("production") == (window("fri 16:00", "mon 08:00"),)
+    assert shop.where_frozen("production") == ("shiphorn.yml:16",)
+    assert load_text(shop.text, shop.path).freezes("production") == shop.freezes("production")
+    own = "app: shop\nrepo: r\nenvironments:\n  production: {freezes: [{from: 22:00, to: 06:00}]}\n"
+    assert app(common, own).freezes("production") == (window("22:00", "06:00"),)
+    assert app(common, own).where_frozen("production") == ("shop.yml:4",)
+    assert app(common, own.replace("{from: 22:00, to: 06:00}", "")).freezes("production") == ()
 
 
 def test_an_app_with_hosts_of_its_own_goes_to_these_alone(common: ServiceConfig) -> None:

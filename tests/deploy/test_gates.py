@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from shiphorn.deploy.lock import lock_after_failure
 from shiphorn.deploy.world import World
 from shiphorn.errors import Refused
 from shiphorn.model.deploy import Kind, Order
+from shiphorn.model.freezes import window
 from shiphorn.model.gates import Answer, Question, Verdict
 from shiphorn.ports import Gate
 from shiphorn.store.sqlite import open_sqlite
@@ -96,7 +98,7 @@ async def test_all_gates_that_refuse_are_told_at_once(site: Site) -> None:
     assert "; until " in locked
     assert bad.startswith(f"  marked bad: {deploy['sha'][:8]} was marked bad by bob at ")
     (answered,) = events(site, "gates_answered")
-    assert [one["verdict"] for one in answered["answers"]] == ["refuse", "refuse"]  # type: ignore[attr-defined]
+    assert [one["verdict"] for one in answered["answers"]] == ["refuse", "refuse", "pass"]  # type: ignore[attr-defined]
 
 
 async def test_a_bad_commit_is_refused_until_it_is_cleared_and_others_are_not(site: Site) -> None:
@@ -111,6 +113,50 @@ async def test_a_bad_commit_is_refused_until_it_is_cleared_and_others_are_not(si
     assert (await site.horn("deploy", f"sample@{sha}", "production", "--yes")).status == 0
     again = await site.horn("bad", sha, "--clear", "--reason", "it was the database")
     assert (again.status, "SH548" in again.err) == (5, True)
+
+
+def frozen_today(site: Site) -> str:
+    """Freeze production from yesterday's midnight until that of the day after tomorrow: that one."""
+    today = datetime.now(UTC).date()
+    ends = f"{today + timedelta(days=2)}"
+    window = {"from": f"{today - timedelta(days=1)}", "to": ends, "reason": "Christmas"}
+    site.config["environments"]["production"]["freezes"] = [window]
+    return ends
+
+
+async def test_a_frozen_environment_lets_no_deploy_in_unless_forced(site: Site) -> None:
+    ends = frozen_today(site)
+    refused = await site.deploy()
+    assert refused.status == 6
+    assert 'frozen: production of sample is frozen: "Christmas" (' in refused.out
+    assert f"; until {ends} 00:00 UTC (in " in refused.out
+    assert (
+        "cleared by whoever may override gates, with a reason: horn deploy production --force" in refused.out
+    )
+    assert site.pages() == [""] * 6
+    why = await site.horn("why", "production", "--json")
+    frozen = next(one for one in why.json["answers"] if one["gate"] == "frozen")
+    assert (frozen["verdict"], frozen["how"]) == ("refuse", "horn deploy production --force REASON")
+    plan = await site.horn("deploy", "production", "--plan")
+    assert 'production of sample is frozen: "Christmas"' in plan.out
+    forced = await site.deploy("--force", "it loses orders")
+    assert forced.status == 0, forced
+    assert "! ada insists though frozen would not let it through: it loses orders" in forced.out
+    (insisted,) = events(site, "gates_overridden")
+    assert insisted["gates"] == ["frozen"]
+
+
+async def test_a_freeze_lets_rollbacks_and_converges_through(site: Site) -> None:
+    assert (await site.deploy()).status == 0
+    site.commit("two")
+    assert (await site.deploy()).status == 0
+    frozen_today(site)
+    assert (await site.horn("rollback", "production", "--yes")).status == 0
+    assert site.pages() == ["one"] * 6
+    answers = await gates.Frozen([window("00:00", "12:00"), window("12:00", "00:00")]).ask(
+        Question(Order("sample", "production", Kind.CONVERGE, actor="ada"), "", "", time.time())
+    )
+    assert (answers.verdict, answers.reason) == (Verdict.PASS, "frozen, but not for a converge")
 
 
 async def test_the_lock_of_a_failed_deploy_lets_rollbacks_through_and_no_deploy(site: Site) -> None:
@@ -162,6 +208,7 @@ async def test_a_plan_and_a_question_say_what_a_deploy_would_be_told(site: Site)
     assert [line.split() for line in open_.out.splitlines()[1:]] == [
         ["✓", "locked", "not", "locked"],
         ["✓", "marked", "bad", "not", "marked", "bad"],
+        ["✓", "frozen", "not", "frozen"],
     ]
     await as_bob(site, "lock", "production", "--reason", "testing")
     asked = await site.horn("why", "production", "main")
@@ -174,7 +221,7 @@ async def test_a_plan_and_a_question_say_what_a_deploy_would_be_told(site: Site)
     assert "this deploy would not begin" in planned.out
     told = [(await site.horn("why", "production", "--json")).json["answers"]]
     told.append((await site.deploy("--plan", "--json")).json["gates"])
-    assert [[one["verdict"] for one in answers] for answers in told] == [["refuse", "pass"]] * 2
+    assert [[one["verdict"] for one in answers] for answers in told] == [["refuse", "pass", "pass"]] * 2
     assert (await site.horn("history", "--json")).json == []
 
 
@@ -225,9 +272,9 @@ def deployment(world: World, *standing: Gate, kind: Kind = Kind.DEPLOY, forced: 
 
 async def test_a_deploy_waits_for_a_gate_that_has_no_verdict_yet(world: World) -> None:
     waiting = deployment(world, Build(Verdict.WAIT, Verdict.PASS))
-    assert await gates.pass_all(waiting) == "not locked, not marked bad, tests pass"
+    assert await gates.pass_all(waiting) == "not locked, not marked bad, not frozen, tests pass"
     told = [body for _, body in world.store.records.events(1)]
-    assert [one["answers"][2]["verdict"] for one in told] == ["wait", "pass"]
+    assert [one["answers"][3]["verdict"] for one in told] == ["wait", "pass"]
 
 
 async def test_a_gate_that_cannot_be_asked_refuses(world: World) -> None:
@@ -237,7 +284,13 @@ async def test_a_gate_that_cannot_be_asked_refuses(world: World) -> None:
         "  approval: it could not be asked: SH549 the server is down.; cleared by whoever repairs it",
         "  tests: tests refuse; cleared by the build",
     ]
-    assert [one["verdict"] for one in refused.value.facts["gates"]] == ["pass", "pass", "refuse", "refuse"]
+    assert [one["verdict"] for one in refused.value.facts["gates"]] == [
+        "pass",
+        "pass",
+        "pass",
+        "refuse",
+        "refuse",
+    ]
 
 
 async def test_who_insists_does_not_wait(world: World) -> None:
@@ -248,4 +301,4 @@ async def test_who_insists_does_not_wait(world: World) -> None:
 @pytest.mark.parametrize("kind", [Kind.ROLLBACK, Kind.CONVERGE])
 async def test_rollbacks_and_converges_are_asked_about_as_well(world: World, kind: Kind) -> None:
     asked = deployment(world, kind=kind)
-    assert await gates.pass_all(asked) == "not locked, not marked bad"
+    assert await gates.pass_all(asked) == "not locked, not marked bad, not frozen"

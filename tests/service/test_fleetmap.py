@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from shiphorn.model.deploy import HostRun, HostState
-from shiphorn.model.target import Host
+from shiphorn.model.deploy import HostState, Placed
 from shiphorn.service import fleetmap
 
 
-def run(position: int, name: str, region: str, zone: str = "", *roles: str) -> HostRun:
-    return HostRun(Host(name, name, region=region, zone=zone, roles=roles), position)
+def host(position: int, name: str, region: str, zone: str = "", *roles: str) -> Placed:
+    return Placed(position, name, region, zone, roles)
 
 
 def test_hosts_are_laid_out_by_region_zone_and_first_role_in_their_order() -> None:
     found = fleetmap.layout(
         [
-            run(0, "web1.us", "us", "b", "web"),
-            run(1, "db1.eu", "eu", "", "db", "web"),
-            run(2, "web2.us", "us", "b", "web"),
-            run(3, "job1.us", "us", "a"),
+            host(0, "web1.us", "us", "b", "web"),
+            host(1, "db1.eu", "eu", "", "db", "web"),
+            host(2, "web2.us", "us", "b", "web"),
+            host(3, "job1.us", "us", "a"),
         ]
     )
     assert found["hosts"] == 4

@@ -365,10 +365,30 @@ def test_only_who_is_admin_everywhere_manages_people(store: Store) -> None:
         with pytest.raises(Forbidden, match="SH550 ada may not"):
             attempt()
     assert acts(store) == [("ada", "sign in")]
-    people.describe(store, ada, "ada", NOW, name="Ada")
+    people.describe(store, ada, "Ada ", NOW, name="Ada")
     assert people.person(store, "Ada").name == "Ada"
     with pytest.raises(NotFound, match="SH555 nobody here is called joe"):
         people.person(store, "joe")
+
+
+def test_who_may_not_change_people_is_not_told_who_there_is(store: Store) -> None:
+    add(store, "ada", VIEWER)
+    add(store, "bob")
+    ada = caller(store, "ada")
+
+    def told(login: str) -> list[str]:
+        found: list[str] = []
+        for attempt in (
+            lambda: people.describe(store, ada, login, NOW, name="Somebody"),
+            lambda: people.end_sessions(store, ada, login, NOW),
+            lambda: people.set_password(store, ada, login, GOOD, NOW),
+        ):
+            with pytest.raises(Forbidden, match="SH550") as refused:
+                attempt()
+            found.append(str(refused.value).replace(login, "LOGIN"))
+        return found
+
+    assert told("bob") == told("nobody")
 
 
 def test_a_token_never_exceeds_its_maker(store: Store) -> None:

@@ -12,7 +12,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from shiphorn.model.deploy import CommandOutput, DeployState, HostRun, HostState, Kind, Observed, Order, Phase
+from shiphorn.model.deploy import (
+    CommandOutput,
+    DeployState,
+    HostRun,
+    HostState,
+    Kind,
+    Observed,
+    Order,
+    Phase,
+    Placed,
+)
 from shiphorn.model.deploy import Problem as HostProblem
 from shiphorn.model.events import Asked, Flipped
 from shiphorn.model.health import Health, Outcome, Verdict
@@ -127,6 +137,10 @@ def test_hosts_keep_their_order_and_their_problems(store: Store) -> None:
     found = store.hosts.of_deploy(number)
     assert [run.host for run in found] == hosts
     assert found[1] == failed
+    assert store.hosts.placed(number) == [
+        Placed(0, "web2", "eu", "", ("db", "web"), HostState.WAITING),
+        Placed(1, "web1", "eu", "", (), HostState.FAILED),
+    ]
 
 
 def test_what_was_seen_last_counts(store: Store) -> None:

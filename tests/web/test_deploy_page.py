@@ -10,10 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from shiphorn.adapters.passwords import hashed
 from shiphorn.model.locks import Scope
-from shiphorn.model.people import Grant, Role
-from tests.running_service import LOGIN, PASSWORD, Site
+from tests.running_service import LOGIN, Site
+from tests.web.apps import a_viewer
 
 SLOW_MS = 60_000
 
@@ -169,6 +168,18 @@ def test_what_went_well_is_rolled_back_from_the_page(page: Page, site: Site) -> 
     expect(page.locator("#part-lead")).to_contain_text(f"6 hosts run {before.sha[:8]}")
 
 
+def test_a_form_that_is_sent_twice_orders_once(site: Site) -> None:
+    first = site.ship("blog", "staging")
+    assert site.until(first).state == "succeeded"
+    with site.client() as client:
+        text = client.get(f"/deploys/{first}").text
+        form = {"reason": "", "key": re.findall(r'name="key" value="(again-[^"]+)"', text)[0]}
+        sent = [site.send(client, f"/deploys/{first}/again", form) for _ in range(2)]
+    numbers = {str(answer.url).split("?")[0].rsplit("/", 1)[1] for answer in sent}
+    assert len(numbers) == 1
+    assert site.until(int(numbers.pop())).state == "succeeded"
+
+
 def test_the_lock_that_it_placed_is_released_from_the_page(page: Page, back: int) -> None:
     page.goto(f"/deploys/{back}")
     page.locator("summary", has_text="Unlock production").click()
@@ -179,9 +190,7 @@ def test_the_lock_that_it_placed_is_released_from_the_page(page: Page, back: int
 
 
 def test_a_viewer_sees_everything_and_steers_nothing(chromium: Browser, site: Site, good: int) -> None:
-    with site.store() as store:
-        store.people.add("vera", time.time(), password=hashed(PASSWORD), held=[Grant(Role.VIEWER)])
-    with site.client("vera") as client:
+    with a_viewer(site) as client:
         text = client.get(f"/deploys/{good}").text
         assert "6 hosts run" in text
         assert '<details class="menu act"' not in text

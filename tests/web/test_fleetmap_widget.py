@@ -15,8 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import shiphorn.web
-from shiphorn.model.deploy import HostRun
-from shiphorn.model.target import Host
+from shiphorn.model.deploy import Placed
 from shiphorn.service import fleetmap
 
 STATIC = Path(shiphorn.web.__file__).parent / "static"
@@ -39,19 +38,19 @@ window.map = fleetmap.mountFleetMap(document.getElementById("here"), layout, opt
 Object.assign(window, { fleetmap, progress });"""
 
 
-def fleet(count: int) -> list[HostRun]:
+def fleet(count: int) -> list[Placed]:
     """Hosts in three regions of three zones: web, job and db."""
     regions, zones = ("eu", "us", "ap"), ("a", "b", "c")
     share = count // 9
-    runs: list[HostRun] = []
+    hosts: list[Placed] = []
     for region in regions:
         for zone in zones:
             for number in range(share):
                 role = "db" if number < share // 20 else "job" if number < share // 4 else "web"
                 roles = ("db", "backup") if role == "db" else (role,)
                 name = f"{role}{number:03}.{zone}.{region}"
-                runs.append(HostRun(Host(name, name, region=region, zone=zone, roles=roles), len(runs)))
-    return runs
+                hosts.append(Placed(len(hosts), name, region, zone, roles))
+    return hosts
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -140,6 +139,7 @@ def pixels(page: Page, position: int) -> list[list[int]]:
         for (let at = 0; at < data.length; at += 4) found.add([...data.slice(at, at + 3)].join());
         return [...found].sort().map((one) => one.split(",").map(Number));
     }"""
+    until(page, "map.inspect().waiting === 0")
     found: list[list[int]] = page.evaluate(read, position)
     return found
 
@@ -192,6 +192,7 @@ def test_every_state_has_a_form_of_its_own(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     until(page, f"document.querySelector('.fleet-field > canvas').clientWidth < {width}")
     page.evaluate("map.set(Uint8Array.from({ length: 9000 }, (_, place) => place % 12))")
+    assert inspect(page, "states.slice(10, 13)") == ["removed", "reverted", "waiting"]
     forms = page.evaluate(
         """() => {
             const context = document.querySelector(".fleet-field > canvas").getContext("2d");

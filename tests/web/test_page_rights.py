@@ -87,6 +87,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/settings/queue"): everybody("/settings/queue"),
     ("POST", "/settings/queue/move"): everybody("/settings/queue/move", 404, deploy="999"),
     ("POST", "/settings/queue/drop"): everybody("/settings/queue/drop", 404, deploy="999"),
+    ("GET", "/settings/freezes"): everybody("/settings/freezes"),
     ("GET", "/settings/inventories"): everybody("/settings/inventories"),
     ("GET", "/settings/inventories/now"): everybody("/settings/inventories/now?app=shop&environment=staging"),
     ("GET", "/settings/apps"): everybody("/settings/apps"),
@@ -115,6 +116,14 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/settings/notifiers"): admins("/settings/notifiers"),
     ("POST", "/settings/notifiers/{name:str}/test"): admins("/settings/notifiers/nobody/test", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),
+    ("POST", "/settings/webhooks"): admins("/settings/webhooks", 409, url="ftp://example.com"),
+    ("GET", "/settings/webhooks/{webhook_id:int}"): admins("/settings/webhooks/999", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/test"): admins("/settings/webhooks/999/test", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/disable"): admins("/settings/webhooks/999/disable", 404),
+    ("POST", "/settings/webhooks/{webhook_id:int}/enable"): admins("/settings/webhooks/999/enable", 404),
+    ("POST", "/settings/webhooks/deliveries/{delivery_id:int}/again"): admins(
+        "/settings/webhooks/deliveries/999/again", 404
+    ),
     ("GET", "/settings/audit"): admins("/settings/audit"),
     ("GET", "/settings/audit/export/{kind:str}"): admins("/settings/audit/export/csv"),
     ("POST", "/settings/audit/verify"): admins("/settings/audit/verify"),
@@ -124,6 +133,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/account/password"): everybody("/account/password", 422, password="short", current="wrong"),
     ("POST", "/account/sign-out"): everybody("/account/sign-out", 303),
     ("POST", "/account/mute"): everybody("/account/mute", 303, muted="yes"),
+    ("GET", "/cli/authorize"): everybody("/cli/authorize?code=none", 422),
+    ("POST", "/cli/authorize"): everybody("/cli/authorize", 422, code="none"),
 }
 STREAMS = {("GET", "/board/changes")}
 """Routes that never end; they are asked for by strangers only."""
@@ -136,6 +147,10 @@ OPEN = {
     ("POST", "/link/{secret:str}"),
     ("GET", "/sign-in/oidc"),
     ("GET", "/sign-in/oidc/return"),
+    ("POST", "/api/cli/authorize"),
+    ("POST", "/api/cli/token"),
+    ("POST", "/api/cli/sign-out"),
+    ("GET", "/metrics"),
 }
 """Routes for strangers."""
 LEAVING = {("POST", "/sign-out")}

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -20,11 +21,12 @@ from shiphorn.service.locks import place
 from shiphorn.service.shipping import put_on_record
 from tests.little_web import Web
 from tests.running_service import PASSWORD, Site
-from tests.web.shipped import ship, store_of, until
+from tests.web.shipped import PATIENCE_SECONDS, ship, store_of, until
 
 TABS = (
     "locks",
     "queue",
+    "freezes",
     "inventories",
     "apps",
     "people",
@@ -92,6 +94,41 @@ def test_a_queued_deploy_moves_up_and_is_dropped(page: Page, site: Site) -> None
         expect(ours.locator("li").nth(1)).to_contain_text(f"deploy {third.id}")
         for one in (holder, second, third):
             store.deploys.end(one.id, state=DeployState.STOPPED)
+
+
+def test_freezes_are_taught_and_then_shown_with_where_they_stand(page: Page, site: Site) -> None:
+    page.goto("/settings/freezes")
+    expect(page.locator(".empty")).to_contain_text("{from: fri 16:00, to: mon 08:00, zone: Europe/London")
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=count) for count in (-1, 2, 9, 12)]
+    path = site.folder / "apps" / "iced.yml"
+    path.write_text(
+        f"app: iced\nrepo: {site.folder}/shop.git\nenvironments:\n  staging:\n    freezes:\n"
+        f"      - {{from: {days[0]}, to: {days[1]}, reason: the ice age}}\n"
+        f"      - {{from: {days[2]}, to: {days[3]}, zone: Europe/London}}\n"
+    )
+    try:
+        with site.client() as ada:
+            until(ada, "/settings/freezes", "the ice age")
+        page.reload()
+        head, first, second = page.get_by_label("staging of iced").locator("tr").all()
+        expect(head).to_contain_text("frozen, opens in 1 d")
+        for words in ("the ice age", "ends in 1 d", "never again", "iced.yml:6"):
+            expect(first).to_contain_text(words)
+        expect(second).to_contain_text("not in force")
+        expect(second).to_contain_text(f"{days[2]} 00:00 to {days[3]} 00:00, Europe/London")
+        assert Axe().run(page).response["violations"] == []
+        page.goto("/")
+        cell = page.get_by_label("iced in staging")
+        expect(cell.locator(".pill", has_text="frozen, opens in 1 d")).to_have_count(1)
+        expect(page.locator(".pill", has_text="frozen")).to_have_count(1)
+        page.goto("/apps/iced")
+        expect(page.locator(".environment .pill", has_text="frozen, opens in 1 d")).to_have_count(1)
+        page.goto("/apps/iced/ship?environment=staging")
+        expect(page.locator(".gate.refuse")).to_contain_text('staging of iced is frozen: "the ice age"')
+        expect(page.locator(".gate.refuse")).to_contain_text("whoever may override gates, with a reason")
+    finally:
+        path.unlink()
 
 
 def test_an_inventory_is_resolved_and_its_problem_told(ada: httpx.Client, site: Site) -> None:
@@ -171,6 +208,53 @@ def test_a_token_is_shown_once_and_revoked(page: Page) -> None:
     page.once("dialog", lambda question: question.accept())
     row.get_by_role("button").click()
     expect(row).to_contain_text("revoked")
+
+
+def test_a_webhook_is_made_tested_looked_at_and_disabled(page: Page, web: Web, site: Site) -> None:
+    web.status, web.body = 503, "come back later"
+    page.goto("/settings/webhooks")
+    page.get_by_label("Address").fill(f"http://127.0.0.1:{web.port}/hook")
+    page.get_by_label("App").select_option("shop")
+    page.get_by_text("Only some events").click()
+    page.get_by_label("deploy finished").check()
+    page.get_by_role("button", name="Make it").click()
+    secret = page.get_by_label("Secret").input_value()
+    assert re.fullmatch(r"whsec_[A-Za-z0-9_-]{43}", secret)
+    page.get_by_role("link", name="Done").click()
+    assert secret not in page.content()
+    expect(page.locator("dl.facts")).to_contain_text("deploy finished")
+    expect(page.locator("dl.facts")).to_contain_text("all of shop")
+    expect(page.get_by_role("heading", name="Nothing was sent yet")).to_be_visible()
+
+    page.get_by_role("button", name="Send a test").click()
+    row = page.locator("#log tbody tr")
+    expect(row).to_contain_text("tried again", timeout=PATIENCE_SECONDS * 1000)
+    expect(row).to_contain_text("503")
+    expect(row).to_contain_text("come back later")
+    assert Axe().run(page).response["violations"] == []
+    web.status = 200
+    row.get_by_role("button", name="again").click()
+    expect(row.locator(".pill.good")).to_have_text("taken", timeout=PATIENCE_SECONDS * 1000)
+    expect(row).to_contain_text("2 attempts")
+
+    page.once("dialog", lambda question: question.accept())
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator(".pill.warn")).to_contain_text("disabled")
+    expect(row.get_by_role("button")).to_have_count(0)
+    page.get_by_role("button", name="Enable").click()
+    expect(page.get_by_role("button", name="Send a test")).to_be_visible()
+    page.get_by_role("link", name="All webhooks").click()
+    expect(page.locator("tbody tr", has_text=f":{web.port}/hook")).to_contain_text("taken")
+    assert Axe().run(page).response["violations"] == []
+    with store_of(site) as store:
+        acts = [one.act for one in reversed(store.audit.page(limit=50)) if one.act.startswith("webhook")]
+    assert acts == [
+        "webhook made",
+        "webhook tested",
+        "webhook told again",
+        "webhook disabled",
+        "webhook enabled",
+    ]
 
 
 def test_the_audit_log_is_filtered_verified_and_exported(page: Page, ada: httpx.Client) -> None:

@@ -109,7 +109,7 @@ def _by_browser(url: str) -> str:
 
 def _wait(url: str, code: str, within_seconds: float, every_seconds: float) -> None:
     from shiphorn.cli.wire import SIGN_IN, Wire  # noqa: PLC0415
-    from shiphorn.errors import ConnectError  # noqa: PLC0415
+    from shiphorn.errors import ConnectError, ShiphornError  # noqa: PLC0415
 
     given_up_at, heard_at = time.monotonic() + within_seconds, time.monotonic()
     while time.monotonic() < given_up_at:
@@ -119,6 +119,12 @@ def _wait(url: str, code: str, within_seconds: float, every_seconds: float) -> N
         except ConnectError:
             if time.monotonic() - heard_at > AWAY_SECONDS:
                 raise
+            continue
+        except ShiphornError as error:
+            # Others behind the same address ask as well.
+            if "retry_after_seconds" not in error.facts:
+                raise
+            time.sleep(float(error.facts["retry_after_seconds"]))
             continue
         heard_at = time.monotonic()
         if state == "granted":

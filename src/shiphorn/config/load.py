@@ -19,12 +19,14 @@ from shiphorn.config.layers import (
     host_settings,
     leaves,
 )
+from shiphorn.config.near import near
 from shiphorn.config.positions import Key, Positions, read
-from shiphorn.config.problems import near, problems_error, told
+from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides, SecretEntry
 from shiphorn.config.schema import Environment as EnvironmentEntry
 from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
+from shiphorn.model.freezes import Freeze
 from shiphorn.model.health import Check
 from shiphorn.model.settings import Command, HostSettings, Limits
 from shiphorn.model.target import DEFAULT_REGION, Host
@@ -79,6 +81,7 @@ class Config:
     _data: dict[str, Any]
     _positions: Positions
     _cache: dict[Any, HostSettings] = field(default_factory=dict)
+    _freezes: dict[str, tuple[Freeze, ...]] = field(default_factory=dict)
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -103,6 +106,18 @@ class Config:
             entry.sound if entry.sound is not None else name == "production",
             tuple(map(command_of, [*self._model.hooks.build, *self._build(entry)])),
         )
+
+    def freezes(self, environment: str) -> tuple[Freeze, ...]:
+        """The freeze windows of an environment, in their order."""
+        if environment not in self._freezes:
+            found = self._model.environments[environment].freezes
+            self._freezes[environment] = tuple(one.freeze for one in found)
+        return self._freezes[environment]
+
+    def where_frozen(self, environment: str) -> tuple[str, ...]:
+        """Where each of its freeze windows stands: `shiphorn.yml:12`."""
+        key: Key = ("environments", environment, "freezes")
+        return tuple(self._positions.where((*key, at)) for at, _ in enumerate(self.freezes(environment)))
 
     def settings(self, environment: str, host: Host) -> HostSettings:
         """All overridable keys for a host, after all layers. Computed once for hosts that are alike."""
@@ -156,7 +171,7 @@ class Config:
         """The keys that only environments have."""
         own = set(EnvironmentEntry.model_fields) - set(RegionEntry.model_fields) - {"regions", "roles"}
         layer: tuple[str, Key] = (f"environment {name}", ("environments", name))
-        values = leaves(self._model.environments[name].model_dump(mode="json", include=own))
+        values = leaves(self._model.environments[name].model_dump(mode="json", by_alias=True, include=own))
         return [self._explained(layer, self._data["environments"][name], key, value) for key, value in values]
 
     def _explained(self, layer: tuple[str, Key], data: dict[str, Any], key: str, value: Any) -> Explained:

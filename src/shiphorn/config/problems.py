@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from shiphorn.config.near import near
 from shiphorn.config.positions import Key, Positions
 from shiphorn.errors import ConfigError
 
@@ -30,14 +30,6 @@ def told(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, str]
         key = _in_file(one["loc"])
         found.append((key, _told(one, key, model)))
     return found
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """What was perhaps meant: a known name that is alike, or the only one that begins so; "" if none."""
-    known = list(known)
-    alike = difflib.get_close_matches(name, known, n=1)
-    begun = [one for one in known if name and one.startswith(name)]
-    return alike[0] if alike else begun[0] if len(begun) == 1 else ""
 
 
 def problems_error(found: Sequence[tuple[Key, str]], positions: Positions, path: Path) -> ConfigError:

@@ -23,6 +23,7 @@ from shiphorn.config.values import (
     Endpoint,
     EnvValue,
     Files,
+    FreezeTime,
     InnerPath,
     InnerPaths,
     Name,
@@ -37,7 +38,9 @@ from shiphorn.config.values import (
     Url,
     Variable,
     Watched,
+    Zone,
 )
+from shiphorn.model.freezes import Freeze, window
 from shiphorn.model.health import Kind
 from shiphorn.model.settings import OnFailure
 
@@ -216,6 +219,27 @@ class WavesEntry(Short):
         return {"sizes": value} if isinstance(value, list) else value
 
 
+class FreezeEntry(Strict):
+    """A window in which nothing is deployed; rollbacks go on. A day or a date alone is its first moment."""
+
+    from_: FreezeTime = Field(
+        alias="from", description="When it begins: `fri 16:00`, `22:00` (each day) or `2026-12-20` (once)."
+    )
+    to: FreezeTime = Field(description="When it ends, of the same kind; `to: mon` still lets Monday deploy.")
+    zone: Zone = Field("UTC", description="The time zone whose clocks count: `Europe/London`.")
+    reason: Text = Field("", description="Why, for whoever is refused.")
+
+    @property
+    def freeze(self) -> Freeze:
+        """As it is reckoned with."""
+        return window(self.from_, self.to, self.zone, self.reason)
+
+    @model_validator(mode="after")
+    def _together(self) -> FreezeEntry:
+        window(self.from_, self.to)
+        return self
+
+
 class InventoryEntry(Strict):
     """A dynamic list of hosts."""
 
@@ -262,6 +286,7 @@ class Environment(Region):
         900.0, description="How long a host may take for a phase, its commands apart."
     )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
+    freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")
 
     @model_validator(mode="after")
     def _regions_or_hosts(self) -> Environment:

@@ -158,10 +158,10 @@ class ServiceConfig:
         Raises ConfigError SH101, SH102.
         """
         data, positions = read(text, path)
-        data |= over or {}
-        return self._laid_under(data, positions, path)
+        return self.laid_under(data | (over or {}), positions, path)
 
-    def _laid_under(self, data: dict[str, Any], positions: Positions, path: Path) -> Config:
+    def laid_under(self, data: dict[str, Any], positions: Positions, path: Path) -> Config:
+        """An app whose file was read already. Raises as `app`."""
         environments = data.get("environments", list(self._data.get("environments", {})))
         if isinstance(environments, list):
             environments = dict.fromkeys(map(str, environments))

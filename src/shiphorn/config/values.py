@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from shiphorn.config.near import near
+from shiphorn.model import freezes
 from shiphorn.model.settings import SecretRef
 
 PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
@@ -87,6 +89,21 @@ def _status(value: Any) -> str:
     text = str(value)
     if re.fullmatch(r"[1-5](\d\d|xx)", text) is None or isinstance(value, bool):
         raise ValueError("it has to be a status such as 200, or a class of them such as 2xx")
+    return text
+
+
+def _freeze_time(text: str) -> str:
+    freezes.read(text)
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        meant = near(text, sorted(available_timezones()))
+        hint = f"did you mean {meant}?" if meant else "there are UTC, Europe/London, America/New_York ..."
+        raise ValueError(f"there is no time zone {text!r}; {hint}") from None
     return text
 
 
@@ -183,14 +200,6 @@ def _clock(text: str) -> str:
     return text
 
 
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {text}; one is Europe/Berlin") from None
-    return text
-
-
 def _repository(text: str) -> str:
     _plain_text(text)
     if text.startswith("-") or "::" in text or not text:
@@ -246,6 +255,8 @@ Watched = Annotated[Text, AfterValidator(_watched)]
 Url = Annotated[Watched, AfterValidator(_url)]
 Endpoint = Annotated[Watched, AfterValidator(_endpoint)]
 Unit = Annotated[Watched, AfterValidator(_unit)]
+FreezeTime = Annotated[str, AfterValidator(_freeze_time)]
+Zone = Annotated[str, AfterValidator(_zone)]
 PidFile = Annotated[Watched, AfterValidator(_pid_file)]
 Status = Annotated[str, BeforeValidator(_status), WithJsonSchema({"type": ["string", "integer"]})]
 ServiceUrl = Annotated[
@@ -262,4 +273,3 @@ ServiceUrl = Annotated[
 ]
 Glob = Annotated[str, AfterValidator(_glob)]
 Clock = Annotated[str, AfterValidator(_clock)]
-Zone = Annotated[str, AfterValidator(_zone)]

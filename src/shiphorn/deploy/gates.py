@@ -11,12 +11,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from shiphorn.config.load import Config
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import Refused, ShiphornError
 from shiphorn.model.deploy import Kind, Order
 from shiphorn.model.events import GatesAnswered, GatesOverridden
+from shiphorn.model.freezes import Freeze, in_force, opens_at
 from shiphorn.model.gates import Answer, Question, Verdict
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.times import ahead, exact
@@ -73,6 +75,33 @@ class MarkedBad:
         return Answer(self.name, Verdict.REFUSE, reason, "anybody with a reason", how)
 
 
+class Frozen:
+    """Refuses deploys in the freeze windows of the environment."""
+
+    name = "frozen"
+
+    def __init__(self, freezes: Sequence[Freeze]) -> None:
+        self._freezes = freezes
+
+    async def ask(self, question: Question) -> Answer:
+        """Its answer. The end is that of all windows that follow on each other, None if none is in sight."""
+        order = question.order
+        closed = in_force(self._freezes, question.at)
+        if not closed:
+            return Answer(self.name, Verdict.PASS, "not frozen")
+        if order.kind != Kind.DEPLOY:
+            return Answer(self.name, Verdict.PASS, f"frozen, but not for a {order.kind}")
+        windows = " and ".join(f'"{one.reason}" ({one})' if one.reason else str(one) for one in closed)
+        return Answer(
+            self.name,
+            Verdict.REFUSE,
+            f"{order.environment} of {order.app} is frozen: {windows}",
+            "whoever may override gates, with a reason",
+            f"horn deploy {order.environment} --force REASON",
+            opens_at(self._freezes, question.at),
+        )
+
+
 def described(lock: Lock, now: float) -> str:
     """`production of sample is locked by bob since 09:12 UTC, "the database moves"`."""
     return f'{lock.scope} is locked by {lock.by} since {exact(lock.placed_at, now)}, "{lock.reason}"'
@@ -82,14 +111,14 @@ def _marked(mark: BadMark, now: float) -> str:
     return f'{mark.by} at {exact(mark.marked_at, now)}, "{mark.reason}"'
 
 
-def standing(world: World) -> list[Gate]:
+def standing(world: World, config: Config, environment: str) -> list[Gate]:
     """All gates: the built-in ones first."""
-    return [Locked(world.store), MarkedBad(world.store), *world.gates]
+    return [Locked(world.store), MarkedBad(world.store), Frozen(config.freezes(environment)), *world.gates]
 
 
-async def ask_all(world: World, question: Question) -> list[Answer]:
+async def ask_all(world: World, config: Config, question: Question) -> list[Answer]:
     """What every gate says, in their order. One that cannot be asked refuses, and says why."""
-    found = standing(world)
+    found = standing(world, config, question.order.environment)
     answers = await each(found, lambda gate: _ask(gate, question), at_once=_AT_ONCE)
     return [
         _unasked(gate, one) if isinstance(one, ShiphornError) else one
@@ -104,7 +133,7 @@ async def pass_all(deployment: Deployment) -> str:
     """
     order, told = deployment.record.order, None
     while True:
-        answers = await ask_all(deployment.world, _question(deployment))
+        answers = await ask_all(deployment.world, deployment.config, _question(deployment))
         if answers != told:
             told = answers
             deployment.tell(GatesAnswered(deployment.id, time.time(), tuple(answers)))

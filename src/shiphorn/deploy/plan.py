@@ -115,7 +115,7 @@ async def make(world: World, config: Config, order: Order) -> Plan:
         [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
         environment.limits,
         _staying(deployment),
-        await gates.ask_all(world, Question(order, commit.sha, live, time.time())),
+        await gates.ask_all(world, config, Question(order, commit.sha, live, time.time())),
     )
 
 

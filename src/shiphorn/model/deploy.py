@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from shiphorn.model.target import Host, Selection
 
@@ -211,6 +212,17 @@ class HostRun:
     previous_sha: str = ""
     flipped_at: float | None = None
     wave: int = 1
+
+
+class Placed(NamedTuple):
+    """Where a host of a deploy stands in the fleet, and how it fares: light, for thousands of them."""
+
+    position: int
+    name: str
+    region: str
+    zone: str
+    roles: tuple[str, ...]
+    state: HostState = HostState.WAITING
 
 
 @dataclass(frozen=True, slots=True)

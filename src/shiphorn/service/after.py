@@ -13,10 +13,11 @@ from shiphorn.service.report import before_of
 from shiphorn.service.service import Service
 
 
-async def go_back(service: Service, caller: Caller, deploy_id: int, reason: str) -> Deploy:
+async def go_back(service: Service, caller: Caller, deploy_id: int, reason: str, *, key: str = "") -> Deploy:
     """Roll the hosts of a deploy that is over back to the release that they ran before it.
 
-    Raises NotFound SH522, Forbidden SH550, Refused SH596 (it is not over), SH599 (nothing to go back to).
+    `key` as for `orders.ship`. Raises NotFound SH522, Forbidden SH550, Refused SH596 (it is not over), SH599
+    (nothing to go back to).
     """
     deploy = _over(service, caller, deploy_id)
     release, _ = before_of(service.store, deploy_id)
@@ -34,10 +35,10 @@ async def go_back(service: Service, caller: Caller, deploy_id: int, reason: str)
         deploy.order.selection,
         reason=reason,
     )
-    return await orders.ship(service, caller, order)
+    return await orders.ship(service, caller, order, key=key)
 
 
-async def again(service: Service, caller: Caller, deploy_id: int, reason: str) -> Deploy:
+async def again(service: Service, caller: Caller, deploy_id: int, reason: str, *, key: str = "") -> Deploy:
     """Order the same once more: the same commit or release, to the same hosts. Gates are asked anew.
 
     Raises as `go_back`, but for SH599.
@@ -45,7 +46,7 @@ async def again(service: Service, caller: Caller, deploy_id: int, reason: str) -
     deploy = _over(service, caller, deploy_id)
     ref = deploy.sha if deploy.order.kind == Kind.DEPLOY and deploy.sha else deploy.order.ref
     order = replace(deploy.order, ref=ref, reason=reason, forced="", actor="")
-    return await orders.ship(service, caller, order)
+    return await orders.ship(service, caller, order, key=key)
 
 
 def unlock(service: Service, caller: Caller, deploy_id: int, reason: str) -> list[Lock]:

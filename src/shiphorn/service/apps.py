@@ -183,13 +183,13 @@ class Apps:
     def _read(self, app: _App) -> None:
         try:
             text = app.path.read_text()
-            data, _ = read(text, app.path)
+            data, positions = read(text, app.path)
             app.inner = str(data.get(FROM_REPOSITORY) or "")
             if app.inner:
                 app.head = {key: value for key, value in data.items() if key != FROM_REPOSITORY}
                 _to_fetch(app)
             else:
-                app.config = self.service.app(text, app.path)
+                app.config = self.service.laid_under(data, positions, app.path)
             self._require_only_one(app)
             app.wrong = None
         except ConfigError as error:

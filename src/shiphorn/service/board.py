@@ -85,6 +85,7 @@ def board(
     standings = store.history.standings(places)
     active = _by_place(store.history.active())
     locks = store.locks.in_force(now)
+    scoped = [(lock.scope, lock) for lock in locks]
     health = _health(store, standings)
     hosts = counted(store, places, standings)
     cells = [
@@ -94,12 +95,12 @@ def board(
             standings.last.get(place),
             [row for row in active.get(place, ()) if row.state != DeployState.QUEUED],
             sum(row.state == DeployState.QUEUED for row in active.get(place, ())),
-            [lock for lock in locks if lock.scope.covers(Scope(*place))],
+            [lock for scope, lock in scoped if scope.covers(here)],
             health.get(place),
             hosts.get(place, HostCounts()),
             (behind or {}).get(place),
         )
-        for place in places
+        for place, here in ((place, Scope(*place)) for place in places)
     ]
     rows = _rows(cells, text.strip().lower())
     shown = [cell for row in rows for cell in row.cells]

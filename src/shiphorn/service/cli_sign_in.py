@@ -25,6 +25,8 @@ from shiphorn.store.store import Store
 CODE_SECONDS = 600
 """How long a person has to agree."""
 TOKEN_SECONDS = 90 * 86400.0
+MOST_QUESTIONS, QUESTIONS_SECONDS = 300, 60.0
+"""How often one address may ask: five command lines may wait behind it, each asking every second."""
 _PURPOSE = "sign-in of a command line"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_NAME = 60

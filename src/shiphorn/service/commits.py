@@ -8,22 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shiphorn.config.load import Config
 from shiphorn.deploy import resolve
 from shiphorn.deploy.gates import ask_all
-from shiphorn.errors import NotFound, ShiphornError, SourceError
+from shiphorn.errors import NotFound, SourceError
 from shiphorn.model.deploy import Order
 from shiphorn.model.gates import Question
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
-from shiphorn.ports import Source
 from shiphorn.service.gates import Why, queue
 from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
 from shiphorn.service.standing import standing
-
-DIFF_SHOWN_BYTES = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +65,10 @@ async def look(
     to_live = bool(live) and (known or await source.has(live))
     base = live if to_live else next(iter(parents), "")
     order = Order(app, environment, ref=commit.sha, actor=caller.name)
-    (diff, trouble), message = await asyncio.gather(_diff(source, base, commit.sha), source.show(commit.sha))
+    changes = await service.changes.of(config.repo, source, base, commit.sha)
     return CommitLook(
         commit,
-        message,
+        changes.message,
         window.get("refs", ()),
         [name for name, one in stands.live.items() if one == commit.sha],
         window.get("shipped", ()),
@@ -78,9 +76,9 @@ async def look(
         environment,
         base,
         to_live,
-        diff,
-        await _why(service, order, commit, live) if environment else None,
-        trouble,
+        changes.diff,
+        await _why(service, config, order, commit, live) if environment else None,
+        changes.trouble,
     )
 
 
@@ -113,15 +111,7 @@ async def diff(service: Service, caller: Caller, app: str, sha: str, against: st
     return await source.diff(old, new.sha)
 
 
-async def _diff(source: Source, base: str, sha: str) -> tuple[Diff | None, str]:
-    """What differs, or why nobody can say."""
-    try:
-        return await source.diff(base, sha, limit_bytes=DIFF_SHOWN_BYTES), ""
-    except ShiphornError as error:
-        return None, str(error)
-
-
-async def _why(service: Service, order: Order, commit: Commit, live: str) -> Why:
+async def _why(service: Service, config: Config, order: Order, commit: Commit, live: str) -> Why:
     """As `gates.why`, of a commit that is known already."""
-    answers = await ask_all(service.world, Question(order, commit.sha, live, time.time()))
+    answers = await ask_all(service.world, config, Question(order, commit.sha, live, time.time()))
     return Why(order, commit, answers, queue(service.store, order.app, service.lives, order.environment))

@@ -92,22 +92,25 @@ class DoraReports:
             lacked = now - self._missing.get(key, 0.0) < ASKED_AGAIN_SECONDS
             if row.sha and key not in self._times and not lacked:
                 wanted.setdefault(row.app, set()).add(row.sha)
-        known = set(apps.names())
+        sharing: dict[str, list[str]] = {}
+        for app in wanted.keys() & set(apps.names()):
+            sharing.setdefault(apps.config(app).repo, []).append(app)
         at_once = asyncio.Semaphore(_REPOSITORIES_AT_ONCE)
 
-        async def ask(app: str, shas: set[str]) -> None:
+        async def ask(mine: list[str]) -> None:
+            """About all apps of one repository at once."""
+            shas = set().union(*(wanted[app] for app in mine))
             async with at_once:
                 try:
-                    found = await world.source(apps.config(app)).committed_at(sorted(shas))
+                    found = await world.source(apps.config(mine[0])).committed_at(sorted(shas))
                 except (ShiphornError, TimeoutError):
                     found = {}
-            self._times |= {(app, sha): at for sha, at in found.items()}
-            self._missing |= {(app, sha): now for sha in shas - found.keys()}
+            self._times |= {(app, sha): found[sha] for app in mine for sha in wanted[app] & found.keys()}
+            self._missing |= {(app, sha): now for app in mine for sha in wanted[app] - found.keys()}
 
         async with asyncio.TaskGroup() as group:
-            for app, shas in wanted.items():
-                if app in known:
-                    group.create_task(ask(app, shas))
+            for mine in sharing.values():
+                group.create_task(ask(mine))
         pairs = {(row.app, row.sha) for row in rows}
         return {sha: at for app, sha in pairs if (at := self._times.get((app, sha))) is not None}
 

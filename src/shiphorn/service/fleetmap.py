@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from shiphorn.model.deploy import HostRun, HostState
+from shiphorn.model.deploy import HostState, Placed
 
 CODES = {str(state): number for number, state in enumerate(HostState)}
 """The byte of each state, in the order of `HostState`:
@@ -15,29 +15,28 @@ CODES = {str(state): number for number, state in enumerate(HostState)}
 """
 
 
-def layout(runs: Sequence[HostRun]) -> dict[str, Any]:
+def layout(hosts: Sequence[Placed]) -> dict[str, Any]:
     """The hosts by region, zone and first role, each with its position, in the order of the inventory.
 
     `{"states": [name, ...], "hosts": count, "regions": [{"name", "zones": [{"name", "roles": [{"name",
     "hosts": [[position, name], ...]}]}]}]}`. A host of several roles has all of them as a third part.
     """
     regions: dict[str, dict[str, dict[str, list[Any]]]] = {}
-    for run in runs:
-        host = run.host
+    for host in hosts:
         zones = regions.setdefault(host.region, {})
         block = zones.setdefault(host.zone, {}).setdefault(next(iter(host.roles), ""), [])
         further = [list(host.roles)] if len(host.roles) > 1 else []
-        block.append([run.position, host.name, *further])
+        block.append([host.position, host.name, *further])
     return {
         "states": list(CODES),
-        "hosts": len(runs),
+        "hosts": len(hosts),
         "regions": [
             {
                 "name": region,
                 "zones": [
                     {
                         "name": zone,
-                        "roles": [{"name": role, "hosts": hosts} for role, hosts in roles.items()],
+                        "roles": [{"name": role, "hosts": block} for role, block in roles.items()],
                     }
                     for zone, roles in zones.items()
                 ],

@@ -47,7 +47,7 @@ async def why(world: World, config: Config, order: Order, lives: Callable[[str],
     ref = resolve.named(world.store, order.app, order.environment, order.ref or config.branch)
     commit = await resolve.find(world.source(config), ref)
     live = resolve.live_sha(world.store, order.app, order.environment)
-    answers = await gates.ask_all(world, Question(order, commit.sha, live, time.time()))
+    answers = await gates.ask_all(world, config, Question(order, commit.sha, live, time.time()))
     return Why(order, commit, answers, queue(world.store, order.app, lives, order.environment))
 
 

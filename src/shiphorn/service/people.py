@@ -70,10 +70,10 @@ def describe(
     email: str | None = None,
 ) -> Person:
     """Change somebody's name or address; anybody their own name, admins all. Raises SH550, SH555."""
-    whose = person(store, login)
-    if email is not None or not _is(caller, whose):
+    if email is not None or not _is(caller, login):
         # An address may be what an identity provider's word is compared with.
-        require(caller, Role.ADMIN, EVERYWHERE, f"change the entry of {whose.login}", store)
+        require(caller, Role.ADMIN, EVERYWHERE, f"change the entry of {login}", store)
+    whose = person(store, login)
     given = {"name": name, "email": email}
     values = {key: text.strip() for key, text in given.items() if text is not None}
     if values:
@@ -97,10 +97,11 @@ def set_password(
     All sessions of that person end, but the one with the secret `session`. Raises SH550, SH555,
     Refused SH553 (not good enough), Forbidden SH565 (`current` is wrong).
     """
+    own = _is(caller, login)
+    if not own:
+        require(caller, Role.ADMIN, EVERYWHERE, f"set the password of {login}", store)
     whose = person(store, login)
-    if not _is(caller, whose):
-        require(caller, Role.ADMIN, EVERYWHERE, f"set the password of {whose.login}", store)
-    elif whose.has_password and not passwords.matches(store.people.password(whose.id), current):
+    if own and whose.has_password and not passwords.matches(store.people.password(whose.id), current):
         raise Forbidden("SH565", "the current password is wrong.", hint="Or ask an admin for a link.")
     require_good(password, whose.login)
     store.people.update(whose.id, password=passwords.hashed(password))
@@ -161,9 +162,9 @@ def drop_grant(
 
 def end_sessions(store: Store, caller: Caller, login: str, now: float, *, session: str = "") -> None:
     """Sign a person out of every browser, but the one with the secret `session`. Raises SH550, SH555."""
+    if not _is(caller, login):
+        require(caller, Role.ADMIN, EVERYWHERE, f"sign {login} out", store)
     whose = person(store, login)
-    if not _is(caller, whose):
-        require(caller, Role.ADMIN, EVERYWHERE, f"sign {whose.login} out", store)
     store.sessions.end_all(whose.id, but=session)
     record(store, caller, "sessions ended", EVERYWHERE, now, facts={"login": whose.login})
 
@@ -219,9 +220,12 @@ def revoke_token(store: Store, caller: Caller, token_id: int, now: float, *, rea
     record(store, caller, "token revoked", token.grant.scope, now, reason=reason, facts=facts)
 
 
-def _is(caller: Caller, whose: Person) -> bool:
-    """Whether they are that person, and not one of their tokens, which may do less."""
-    return caller.person_id == whose.id and caller.limit is None
+def _is(caller: Caller, login: str) -> bool:
+    """Whether they are that person, and not one of their tokens, which may do less.
+
+    Nobody is looked up for it: who may not ask is not told whether there is somebody of that login.
+    """
+    return caller.person_id is not None and caller.limit is None and caller.name == login.strip().lower()
 
 
 def _problem(caller: Caller, name: str, grant: Grant, expires_at: float | None, now: float) -> str:

@@ -168,7 +168,7 @@ async def preview(service: Service, caller: Caller, order: Order, graph: Graph |
         ],
         offered,
         staying(config, order, chosen),
-        await ask_all(service.world, question) if not troubles else [],
+        await ask_all(service.world, config, question) if not troubles else [],
         queue(store, order.app, service.lives, order.environment),
         environment.limits,
         estimate(store, *place, order.kind, waves=waves, bake_seconds=environment.limits.bake_seconds),

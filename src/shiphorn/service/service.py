@@ -18,6 +18,7 @@ from shiphorn.service.apps import Apps
 from shiphorn.service.delivery import DoraReports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.histories import Histories
+from shiphorn.service.kept_changes import KeptChanges
 from shiphorn.service.kept_fleet import KeptFleet
 from shiphorn.service.live import Live
 from shiphorn.service.records import get
@@ -31,9 +32,9 @@ class Service:
 
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
-    those of repositories, `reports` tell of deploys, `dora` of how deploying goes, and `fleet` are the hosts
-    as they were read last. `works` tells whether this process's worker is at work,
-    and `notifier` tells people.
+    those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
+    goes, and `fleet` are the hosts as they were read last. `works` tells whether this process's worker is at
+    work, and `notifier` tells people.
     """
 
     world: World
@@ -43,6 +44,7 @@ class Service:
     live: Live
     heartbeat: Heartbeat
     histories: Histories
+    changes: KeptChanges = field(default_factory=KeptChanges)
     fleet: KeptFleet = field(default_factory=KeptFleet)
     dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)

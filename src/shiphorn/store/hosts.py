@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine, Row, bindparam, func, select, update
 
-from shiphorn.model.deploy import HostRun, HostState, Observed, Problem
+from shiphorn.model.deploy import HostRun, HostState, Observed, Placed, Problem
 from shiphorn.model.target import Host
 from shiphorn.store.patience import patient
 from shiphorn.store.tables import host_runs, observed
 from shiphorn.store.upsert import insert_missing, insert_or_update
+
+_STATES = {str(state): state for state in HostState}
 
 
 @patient
@@ -52,6 +55,20 @@ class HostRuns:
         query = select(*columns).where(host_runs.c.deploy_id == deploy_id).order_by(host_runs.c.position)
         with self._database.connect() as connection:
             return [tuple(row) for row in connection.execute(query)]
+
+    def placed(self, deploy_id: int) -> list[Placed]:
+        """Where the hosts of a deploy stand, in their order."""
+        names = ("position", "host", "region", "zone", "roles", "state")
+        query = (
+            select(*(host_runs.c[name] for name in names))
+            .where(host_runs.c.deploy_id == deploy_id)
+            .order_by(host_runs.c.position)
+        )
+        with self._database.connect() as connection:
+            return [
+                Placed(position, host, region, zone, roles_of(roles), _STATES[state])
+                for position, host, region, zone, roles, state in connection.execute(query)
+            ]
 
     def one(self, deploy_id: int, host: str) -> HostRun | None:
         """One host of a deploy."""
@@ -130,6 +147,12 @@ class HostRuns:
                 row.host: Observed(row.host, row.release, row.sha, tuple(row.releases), row.seen_at)
                 for row in connection.execute(query)
             }
+
+
+@lru_cache(1000)
+def roles_of(text: str) -> tuple[str, ...]:
+    """The roles of a host by the column of that name."""
+    return tuple(json.loads(text))
 
 
 def _target(host: Host) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -15,6 +13,7 @@ from shiphorn.model.history import KnownHost, Place, Visit
 from shiphorn.model.locks import Scope
 from shiphorn.model.target import DEFAULT_REGION
 from shiphorn.store.history import columns, deploy_row, within
+from shiphorn.store.hosts import roles_of
 from shiphorn.store.patience import patient
 from shiphorn.store.places import Since, places_since
 from shiphorn.store.places import hosts as named_hosts
@@ -187,10 +186,5 @@ def _known_host(place: Place, run: Sequence[Any], seen: tuple[str | None, str, f
     app, environment = place
     runs, sha, seen_at = seen
     return KnownHost(
-        app, environment, name, region, zone, _roles(roles), deploy_id, _STATES[state], runs, sha, seen_at
+        app, environment, name, region, zone, roles_of(roles), deploy_id, _STATES[state], runs, sha, seen_at
     )
-
-
-@lru_cache(1000)
-def _roles(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))

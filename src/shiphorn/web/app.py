@@ -15,6 +15,8 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from shiphorn.adapters.vault import Vault
+from shiphorn.service.cli_sign_in import MOST_QUESTIONS, QUESTIONS_SECONDS
+from shiphorn.service.pace import Pace
 from shiphorn.service.service import Service
 from shiphorn.web import alive, filters
 from shiphorn.web.api import PATH, api
@@ -63,6 +65,7 @@ def make_app(
                 "site": site,
                 "set_up_code": set_up_code,
                 "metrics": metrics,
+                "strangers": Pace(MOST_QUESTIONS, QUESTIONS_SECONDS),
             }
         ),
         dependencies=DEPENDENCIES,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from litestar import Request
 from litestar.datastructures import State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, Dependency
+from litestar.params import Body, SkipValidation
 
 from shiphorn.adapters.vault import Vault
 from shiphorn.errors import Unknown
@@ -24,13 +24,11 @@ from shiphorn.web.site import Site
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_AS_IT_IS = Dependency(skip_validation=True)
-
-TheService = Annotated[Service, _AS_IT_IS]
-TheVault = Annotated[Vault, _AS_IT_IS]
-TheSite = Annotated[Site, _AS_IT_IS]
-TheMetrics = Annotated[Metrics, _AS_IT_IS]
-TheCaller = Annotated[Caller, _AS_IT_IS]
+TheService = SkipValidation[NamedDependency[Service]]
+TheVault = SkipValidation[NamedDependency[Vault]]
+TheSite = SkipValidation[NamedDependency[Site]]
+TheMetrics = SkipValidation[NamedDependency[Metrics]]
+TheCaller = SkipValidation[NamedDependency[Caller]]
 Form = Body(media_type=RequestEncodingType.URL_ENCODED)
 """Marks `data` of a handler as what a page's form sends: `data: Annotated[SignIn, Form]`."""
 OPEN = {"open": True}

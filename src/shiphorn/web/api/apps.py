@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from litestar import get
+from litestar.params import FromPath, FromQuery
 
 from shiphorn.config.layers import Explained
 from shiphorn.model.people import Grant
@@ -42,20 +43,25 @@ def apps(service: TheService, caller: TheCaller) -> list[App]:
 
 @get("/apps/{app:str}")
 @in_thread
-def app(service: TheService, caller: TheCaller, app: str) -> App:
+def app(service: TheService, caller: TheCaller, app: FromPath[str]) -> App:
     """One of them."""
     return questions.app(service, caller, app)
 
 
 @get("/apps/{app:str}/check")
-async def check(service: TheService, caller: TheCaller, app: str) -> dict[str, list[HostConfig]]:
+async def check(service: TheService, caller: TheCaller, app: FromPath[str]) -> dict[str, list[HostConfig]]:
     """What the hosts of each environment would get by the config."""
     return await questions.check(service, caller, app)
 
 
 @get("/apps/{app:str}/environments/{environment:str}/explain")
 async def explain(
-    service: TheService, caller: TheCaller, app: str, environment: str, host: str = "", key: str = ""
+    service: TheService,
+    caller: TheCaller,
+    app: FromPath[str],
+    environment: FromPath[str],
+    host: FromQuery[str] = "",
+    key: FromQuery[str] = "",
 ) -> list[Explained]:
     """Each value that holds for a host, or for the environment, and the layer and line that it comes from."""
     return await questions.explain(service, caller, app, environment, host, key)
@@ -63,7 +69,7 @@ async def explain(
 
 @get("/board")
 @in_thread
-def board(service: TheService, caller: TheCaller, q: str = "") -> boards.Board:
+def board(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> boards.Board:
     """What every environment of every app runs, what moves, and what is in the way."""
     places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
     return boards.board(service.store, places, time.time(), caller, text=q)

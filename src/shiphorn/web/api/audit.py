@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from litestar import get
+from litestar.params import FromQuery
 from litestar.response import Stream
 
 from shiphorn.model.audit import Act
 from shiphorn.service import audit as log
 from shiphorn.store.audit import Wanted
-from shiphorn.web.api.given import Limit, Number, in_thread
+from shiphorn.web.api.given import Before, Limit, in_thread
 from shiphorn.web.given import TheCaller, TheService
 
 
@@ -36,12 +37,12 @@ class Verified:
 def acts(
     service: TheService,
     caller: TheCaller,
-    actor: str = "",
-    act: str = "",
-    app: str = "",
-    environment: str = "",
-    q: str = "",
-    before: Number | None = None,
+    actor: FromQuery[str] = "",
+    act: FromQuery[str] = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    q: FromQuery[str] = "",
+    before: Before = None,
     limit: Limit = 50,
 ) -> Acts:
     """The last acts of people, newest first."""

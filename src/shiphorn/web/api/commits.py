@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark
@@ -37,36 +37,48 @@ class Marked:
 async def graph(
     service: TheService,
     caller: TheCaller,
-    app: str,
-    start: Annotated[int, Parameter(ge=0, le=LARGEST)] = 0,
-    count: Annotated[int, Parameter(ge=1, le=WINDOW_LIMIT)] = 100,
-    digest: str = "",
+    app: FromPath[str],
+    start: Annotated[int, QueryParameter(ge=0, le=LARGEST)] = 0,
+    count: Annotated[int, QueryParameter(ge=1, le=WINDOW_LIMIT)] = 100,
+    digest: FromQuery[str] = "",
 ) -> dict[str, Any]:
     """Rows of the commit graph, newest first. With `graph` of an answer as `digest` rows stay in place."""
     return await commits.window(service, caller, app, start, count, digest)
 
 
 @get("/apps/{app:str}/commits/{sha:str}/diff")
-async def diff(service: TheService, caller: TheCaller, app: str, sha: str, against: str = "") -> Diff:
+async def diff(
+    service: TheService,
+    caller: TheCaller,
+    app: FromPath[str],
+    sha: FromPath[str],
+    against: FromQuery[str] = "",
+) -> Diff:
     """What a commit changes against another one, or against nothing."""
     return await commits.diff(service, caller, app, sha, against)
 
 
 @get("/apps/{app:str}/bad")
 @in_thread
-def bad(service: TheService, caller: TheCaller, app: str, cleared: bool = False) -> list[BadMark]:
+def bad(
+    service: TheService, caller: TheCaller, app: FromPath[str], cleared: FromQuery[bool] = False
+) -> list[BadMark]:
     """The commits that are marked bad, newest first; those that were cleared too, if asked for."""
     return questions.bad(service, caller, app, all_of_them=cleared)
 
 
 @post("/apps/{app:str}/bad")
-async def mark(service: TheService, caller: TheCaller, app: str, data: MarkBody) -> Marked:
+async def mark(
+    service: TheService, caller: TheCaller, app: FromPath[str], data: JSONBody[MarkBody]
+) -> Marked:
     """Mark a commit as bad: it is not deployed again."""
     return Marked(*await orders.mark(service, caller, app, data.ref, data.reason))
 
 
 @post("/apps/{app:str}/bad/clear", status_code=200)
-async def clear(service: TheService, caller: TheCaller, app: str, data: MarkBody) -> Commit:
+async def clear(
+    service: TheService, caller: TheCaller, app: FromPath[str], data: JSONBody[MarkBody]
+) -> Commit:
     """Take the marks off a commit."""
     return await orders.clear(service, caller, app, data.ref, data.reason)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromQuery, HeaderParameter, JSONBody
 
 from shiphorn.deploy.plan import Plan
 from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, Kind, Wish
@@ -16,13 +16,13 @@ from shiphorn.model.history import DeployFilter, DeployRow
 from shiphorn.service import history, orders, records
 from shiphorn.service.gates import Why
 from shiphorn.web.api.encoding import Plain
-from shiphorn.web.api.given import Limit, Number, OrderBody, State, in_thread
+from shiphorn.web.api.given import Before, Limit, Number, OrderBody, State, in_thread
 from shiphorn.web.given import TheCaller, TheService, TheSite
 
 Key = Annotated[
     str,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         max_length=200,
         description="Makes one deploy, however often the order comes with it.",
     ),
@@ -58,13 +58,13 @@ class WishBody:
 def listed(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
     in_state: State = None,
-    kind: Kind | None = None,
-    actor: str = "",
-    q: str = "",
-    before: Number | None = None,
+    kind: FromQuery[Kind | None] = None,
+    actor: FromQuery[str] = "",
+    q: FromQuery[str] = "",
+    before: Before = None,
     limit: Limit = 50,
 ) -> Deploys:
     """Deploys, newest first. A page of a search by text may have few items, or none, and yet a `next`."""
@@ -82,7 +82,7 @@ def listed(
 
 @post("/deploys")
 async def ship(
-    service: TheService, caller: TheCaller, site: TheSite, data: OrderBody, key: Key = ""
+    service: TheService, caller: TheCaller, site: TheSite, data: JSONBody[OrderBody], key: Key = ""
 ) -> Response[Deploy]:
     """Order a deploy, a rollback or a converge; a worker carries it out."""
     made = await orders.ship(service, caller, data.order, key=key, wait=data.wait)
@@ -106,7 +106,11 @@ def hosts(service: TheService, caller: TheCaller, deploy_id: Number) -> list[Hos
 @get("/deploys/{deploy_id:int}/outputs")
 @in_thread
 def outputs(
-    service: TheService, caller: TheCaller, deploy_id: Number, host: str | None = None, q: str = ""
+    service: TheService,
+    caller: TheCaller,
+    deploy_id: Number,
+    host: FromQuery[str | None] = None,
+    q: FromQuery[str] = "",
 ) -> list[HostOutput]:
     """What its commands printed, or those that contain a text. The host "" is the deployer."""
     found = records.outputs(service.store, service.deploy(caller, deploy_id).id, host, q)
@@ -116,7 +120,7 @@ def outputs(
 @get("/deploys/{deploy_id:int}/health")
 @in_thread
 def health(
-    service: TheService, caller: TheCaller, deploy_id: Number, host: str | None = None
+    service: TheService, caller: TheCaller, deploy_id: Number, host: FromQuery[str | None] = None
 ) -> list[Health]:
     """What its checks came to."""
     return records.health(service.store, service.deploy(caller, deploy_id).id, host)
@@ -124,21 +128,23 @@ def health(
 
 @post("/deploys/{deploy_id:int}/wish", status_code=200)
 @in_thread
-def wish(service: TheService, caller: TheCaller, deploy_id: Number, data: WishBody) -> Deploy:
+def wish(service: TheService, caller: TheCaller, deploy_id: Number, data: JSONBody[WishBody]) -> Deploy:
     """Ask it to pause, continue, stop and take everything back, or stop and leave hosts as they are."""
     orders.ask(service, caller, deploy_id, data.wish, data.reason)
     return service.deploy(caller, deploy_id)
 
 
 @post("/plan", status_code=200)
-async def plan(service: TheService, caller: TheCaller, data: OrderBody, scripts: bool = False) -> Plan:
+async def plan(
+    service: TheService, caller: TheCaller, data: JSONBody[OrderBody], scripts: FromQuery[bool] = False
+) -> Plan:
     """What an order would do, found out without doing it; the texts that hosts would run if asked for."""
     found = await orders.plan(service, caller, data.order)
     return found if scripts else replace(found, hosts=[replace(one, scripts={}) for one in found.hosts])
 
 
 @post("/why", status_code=200)
-async def why(service: TheService, caller: TheCaller, data: OrderBody) -> Why:
+async def why(service: TheService, caller: TheCaller, data: JSONBody[OrderBody]) -> Why:
     """Why can't I deploy? What every gate says of an order now, and whom it would wait for."""
     return await orders.why(service, caller, data.order)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from litestar import get, post
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from shiphorn.model.deploy import CommandOutput, Deploy, Problem
@@ -57,7 +58,7 @@ class Examined:
 
 @get(f"{PLACE}/status", dependencies=SELECTED)
 async def status(
-    service: TheService, caller: TheCaller, app: str, environment: str, selected: Selected
+    service: TheService, caller: TheCaller, app: FromPath[str], environment: FromPath[str], selected: Selected
 ) -> EnvironmentStatus:
     """What the hosts run, asked now."""
     return await orders.status(service, caller, app, environment, selected)
@@ -65,7 +66,7 @@ async def status(
 
 @get(f"{PLACE}/releases", dependencies=SELECTED)
 async def releases(
-    service: TheService, caller: TheCaller, app: str, environment: str, selected: Selected
+    service: TheService, caller: TheCaller, app: FromPath[str], environment: FromPath[str], selected: Selected
 ) -> Kept:
     """The releases that the hosts keep, newest first, asked now."""
     return await questions.releases(service, caller, app, environment, selected)
@@ -73,14 +74,16 @@ async def releases(
 
 @get(f"{PLACE}/hosts", dependencies=SELECTED)
 async def hosts(
-    service: TheService, caller: TheCaller, app: str, environment: str, selected: Selected
+    service: TheService, caller: TheCaller, app: FromPath[str], environment: FromPath[str], selected: Selected
 ) -> list[Member]:
     """The hosts that the inventory has now, with their settings."""
     return await questions.hosts(service, caller, app, environment, selected)
 
 
 @get(f"{PLACE}/doctor")
-async def doctor(service: TheService, caller: TheCaller, app: str, environment: str) -> Examined:
+async def doctor(
+    service: TheService, caller: TheCaller, app: FromPath[str], environment: FromPath[str]
+) -> Examined:
     """Whether everything is there that a deploy needs; changes nothing."""
     checks = await questions.doctor(service, caller, app, environment)
     return Examined(all(one.well for one in checks), checks)
@@ -88,7 +91,11 @@ async def doctor(service: TheService, caller: TheCaller, app: str, environment: 
 
 @post(f"{PLACE}/converge", status_code=200)
 async def converge(
-    service: TheService, caller: TheCaller, app: str, environment: str, data: ConvergeBody
+    service: TheService,
+    caller: TheCaller,
+    app: FromPath[str],
+    environment: FromPath[str],
+    data: JSONBody[ConvergeBody],
 ) -> list[Deploy]:
     """Order what brings hosts that are behind to the release that they should run."""
     return await orders.converge(service, caller, app, environment, data.selection)
@@ -96,7 +103,11 @@ async def converge(
 
 @post(f"{PLACE}/exec", status_code=200)
 async def execute(
-    service: TheService, caller: TheCaller, app: str, environment: str, data: ExecBody
+    service: TheService,
+    caller: TheCaller,
+    app: FromPath[str],
+    environment: FromPath[str],
+    data: JSONBody[ExecBody],
 ) -> list[Ran]:
     """Run a command in the live release of each host. It is written to the audit log."""
     found = await orders.execute(

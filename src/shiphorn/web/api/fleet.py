@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from shiphorn.model.deploy import Kind
@@ -18,7 +18,7 @@ from shiphorn.service.delivery import Report
 from shiphorn.service.dora import Figures
 from shiphorn.service.hosts import FleetPage, HostFilter, HostHistory
 from shiphorn.service.intent import Standing
-from shiphorn.web.api.given import Limit, Number, State, in_thread
+from shiphorn.web.api.given import Before, Limit, State, in_thread
 from shiphorn.web.given import TheCaller, TheService
 
 
@@ -27,15 +27,15 @@ from shiphorn.web.given import TheCaller, TheService
 def fleet(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
-    region: str = "",
-    zone: str = "",
-    role: str = "",
-    standing: Standing | None = None,
-    q: str = "",
-    after: str = "",
-    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    region: FromQuery[str] = "",
+    zone: FromQuery[str] = "",
+    role: FromQuery[str] = "",
+    standing: FromQuery[Standing | None] = None,
+    q: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> FleetPage:
     """Every host of every environment: what it runs and what it should run. Ask `after` the `next`."""
     places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
@@ -46,7 +46,7 @@ def fleet(
 @get("/fleet/{host:str}")
 @in_thread
 def visits(
-    service: TheService, caller: TheCaller, host: str, before: Number | None = None, limit: Limit = 50
+    service: TheService, caller: TheCaller, host: FromPath[str], before: Before = None, limit: Limit = 50
 ) -> HostHistory:
     """What deploys did to a host, newest first."""
     return fleet_service.visits(service.store, host, caller, before=before, limit=limit)
@@ -86,9 +86,9 @@ class Dora:
 async def dora(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
-    days: Annotated[int, Parameter(ge=1, le=366)] = 30,
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    days: Annotated[int, QueryParameter(ge=1, le=366)] = 30,
 ) -> Dora:
     """The four DORA figures of the last days: in all, by environment, and by day or week."""
     report = await service.dora.of(
@@ -107,12 +107,12 @@ def _dora(report: Report) -> Dora:
 async def export(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
     in_state: State = None,
-    kind: Kind | None = None,
-    actor: str = "",
-    q: str = "",
+    kind: FromQuery[Kind | None] = None,
+    actor: FromQuery[str] = "",
+    q: FromQuery[str] = "",
 ) -> Stream:
     """All deploys that are wanted, as CSV."""
     states, kinds = (in_state,) if in_state else (), (kind,) if kind else ()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
 from shiphorn.model.deploy import HostState
@@ -18,9 +18,9 @@ from shiphorn.web.api.given import LARGEST, Number
 from shiphorn.web.given import TheCaller, TheService
 from shiphorn.web.stream import COMMENT, with_comments
 
-After = Annotated[int, Parameter(ge=0, le=LARGEST, description="Tell events from after this number on.")]
+After = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Tell events from after this number on.")]
 LastEvent = Annotated[
-    int, Parameter(header="Last-Event-ID", ge=0, le=LARGEST, description="The same, as browsers send it.")
+    int, HeaderParameter(name="Last-Event-ID", ge=0, le=LARGEST, description="The same, as browsers send it.")
 ]
 _STATES = [str(state) for state in HostState]
 

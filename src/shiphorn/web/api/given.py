@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ParamSpec
 
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 from msgspec import Meta
 
 from shiphorn.model.deploy import DeployState, Kind, Order
@@ -21,19 +21,21 @@ LATEST = 253_402_300_799.0
 """The last second of the year 9999."""
 LARGEST = 2_147_483_647
 
-Number = Annotated[int, Parameter(ge=1, le=LARGEST)]
-"""The number of something that is on record."""
-Limit = Annotated[int, Parameter(ge=1, le=200, description="How many at most.")]
+Number = Annotated[int, PathParameter(ge=1, le=LARGEST)]
+"""The number of something that is on record, as part of a path."""
+Before = Annotated[int | None, QueryParameter(ge=1, le=LARGEST)]
+"""The number to go on before."""
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most.")]
 Moment = Annotated[float, Meta(ge=0, le=LATEST)]
 """Unix seconds."""
 P = ParamSpec("P")
 
-Selected = Annotated[Selection, Dependency(skip_validation=True)]
+Selected = SkipValidation[NamedDependency[Selection]]
 
-State = Annotated[DeployState | None, Parameter(query="state")]
+State = Annotated[DeployState | None, QueryParameter(name="state")]
 """The parameter `state`, a name that Litestar keeps for itself."""
 
-Names = Annotated[list[str] | None, Parameter(description="Only these; all if left out.")]
+Names = Annotated[list[str] | None, QueryParameter(description="Only these; all if left out.")]
 
 
 @dataclass

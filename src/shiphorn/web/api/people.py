@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Grant, Person, Role, Token
@@ -62,7 +63,7 @@ def people(service: TheService, caller: TheCaller) -> list[Person]:
 
 @post("/people")
 @in_thread
-def invite(service: TheService, caller: TheCaller, site: TheSite, data: InviteBody) -> Invited:
+def invite(service: TheService, caller: TheCaller, site: TheSite, data: JSONBody[InviteBody]) -> Invited:
     """Invite somebody."""
     held = [one.grant for one in data.grants]
     made, secret = people_service.invite(
@@ -73,7 +74,7 @@ def invite(service: TheService, caller: TheCaller, site: TheSite, data: InviteBo
 
 @post("/people/{login:str}/link", status_code=200)
 @in_thread
-def link(service: TheService, caller: TheCaller, site: TheSite, login: str) -> Invited:
+def link(service: TheService, caller: TheCaller, site: TheSite, login: FromPath[str]) -> Invited:
     """A link that signs somebody in once, who forgot their password."""
     secret = people_service.make_link(service.store, caller, login, time.time())
     return Invited(people_service.person(service.store, login), f"{site.url}/link/{secret}")
@@ -81,7 +82,9 @@ def link(service: TheService, caller: TheCaller, site: TheSite, login: str) -> I
 
 @post("/people/{login:str}/disable", status_code=200)
 @in_thread
-def disable(service: TheService, caller: TheCaller, login: str, data: ReasonBody) -> Person:
+def disable(
+    service: TheService, caller: TheCaller, login: FromPath[str], data: JSONBody[ReasonBody]
+) -> Person:
     """Shut somebody out: their sessions end, their tokens stop."""
     people_service.disable(service.store, caller, login, time.time(), reason=data.reason)
     return people_service.person(service.store, login)
@@ -89,7 +92,9 @@ def disable(service: TheService, caller: TheCaller, login: str, data: ReasonBody
 
 @post("/people/{login:str}/enable", status_code=200)
 @in_thread
-def enable(service: TheService, caller: TheCaller, login: str, data: ReasonBody) -> Person:
+def enable(
+    service: TheService, caller: TheCaller, login: FromPath[str], data: JSONBody[ReasonBody]
+) -> Person:
     """Let somebody in again."""
     people_service.enable(service.store, caller, login, time.time(), reason=data.reason)
     return people_service.person(service.store, login)
@@ -97,7 +102,7 @@ def enable(service: TheService, caller: TheCaller, login: str, data: ReasonBody)
 
 @post("/people/{login:str}/grant", status_code=200)
 @in_thread
-def grant(service: TheService, caller: TheCaller, login: str, data: GrantBody) -> Person:
+def grant(service: TheService, caller: TheCaller, login: FromPath[str], data: JSONBody[GrantBody]) -> Person:
     """Give a role in a scope, in place of the one held there."""
     people_service.set_grant(service.store, caller, login, data.grant, time.time(), reason=data.reason)
     return people_service.person(service.store, login)
@@ -105,7 +110,9 @@ def grant(service: TheService, caller: TheCaller, login: str, data: GrantBody) -
 
 @post("/people/{login:str}/ungrant", status_code=200)
 @in_thread
-def ungrant(service: TheService, caller: TheCaller, login: str, data: ScopeBody) -> Person:
+def ungrant(
+    service: TheService, caller: TheCaller, login: FromPath[str], data: JSONBody[ScopeBody]
+) -> Person:
     """Take the role away that somebody holds in exactly this scope."""
     people_service.drop_grant(service.store, caller, login, data.scope, time.time(), reason=data.reason)
     return people_service.person(service.store, login)
@@ -113,14 +120,16 @@ def ungrant(service: TheService, caller: TheCaller, login: str, data: ScopeBody)
 
 @get("/tokens")
 @in_thread
-def tokens(service: TheService, caller: TheCaller, everybodys: bool = False) -> list[Token]:
+def tokens(service: TheService, caller: TheCaller, everybodys: FromQuery[bool] = False) -> list[Token]:
     """Your tokens, or everybody's."""
     return people_service.tokens(service.store, caller, everybodys=everybodys)
 
 
 @post("/tokens/{token_id:int}/revoke", status_code=200)
 @in_thread
-def revoke(service: TheService, caller: TheCaller, token_id: Number, data: ReasonBody) -> Token | None:
+def revoke(
+    service: TheService, caller: TheCaller, token_id: Number, data: JSONBody[ReasonBody]
+) -> Token | None:
     """Revoke a token for good."""
     people_service.revoke_token(service.store, caller, token_id, time.time(), reason=data.reason)
     return service.store.tokens.get(token_id)

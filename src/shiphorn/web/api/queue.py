@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from litestar import get, post
+from litestar.params import FromQuery, JSONBody
 
 from shiphorn.model.locks import Lock
 from shiphorn.service import locks as lock_service
@@ -50,14 +51,18 @@ class ContinuedAll:
 
 @get("/queue")
 @in_thread
-def queue(service: TheService, caller: TheCaller, app: str = "", environment: str = "") -> Sequence[UnderWay]:
+def queue(
+    service: TheService, caller: TheCaller, app: FromQuery[str] = "", environment: FromQuery[str] = ""
+) -> Sequence[UnderWay]:
     """The deploys that are not over: running, paused, and waiting in their order."""
     return orders.queue(service, caller, app, environment)
 
 
 @post("/queue/{deploy_id:int}/move", status_code=200)
 @in_thread
-def move(service: TheService, caller: TheCaller, deploy_id: Number, data: MoveBody) -> Sequence[UnderWay]:
+def move(
+    service: TheService, caller: TheCaller, deploy_id: Number, data: JSONBody[MoveBody]
+) -> Sequence[UnderWay]:
     """Move a queued deploy ahead of another one, or behind all."""
     orders.move(service, caller, deploy_id, data.ahead_of)
     order = service.deploy(caller, deploy_id).order
@@ -66,7 +71,7 @@ def move(service: TheService, caller: TheCaller, deploy_id: Number, data: MoveBo
 
 @get("/locks")
 @in_thread
-def locks(service: TheService, caller: TheCaller, history: bool = False) -> list[Lock]:
+def locks(service: TheService, caller: TheCaller, history: FromQuery[bool] = False) -> list[Lock]:
     """The locks in force, the oldest first; or the last ones of all, the newest first."""
     found = lock_service.listed(service.store, time.time(), history=history)
     return seen(caller, found, lambda one: one.scope)
@@ -74,28 +79,28 @@ def locks(service: TheService, caller: TheCaller, history: bool = False) -> list
 
 @post("/locks")
 @in_thread
-def lock(service: TheService, caller: TheCaller, data: LockBody) -> Placed:
+def lock(service: TheService, caller: TheCaller, data: JSONBody[LockBody]) -> Placed:
     """Lock an environment, an app or everything: nobody else deploys there."""
     return orders.lock(service, caller, data.scope, data.reason, until=data.until, steal=data.steal)
 
 
 @post("/locks/release", status_code=200)
 @in_thread
-def release(service: TheService, caller: TheCaller, data: ScopeBody) -> list[Lock]:
+def release(service: TheService, caller: TheCaller, data: JSONBody[ScopeBody]) -> list[Lock]:
     """Release the locks on an environment, an app or everything; another's with a reason."""
     return orders.unlock(service, caller, data.scope, data.reason)
 
 
 @post("/pause", status_code=200)
 @in_thread
-def pause(service: TheService, caller: TheCaller, data: ReasonBody) -> PausedAll:
+def pause(service: TheService, caller: TheCaller, data: JSONBody[ReasonBody]) -> PausedAll:
     """Lock everything, and ask every deploy under way to pause."""
     return PausedAll(*orders.pause_everything(service, caller, data.reason))
 
 
 @post("/continue", status_code=200)
 @in_thread
-def go_on(service: TheService, caller: TheCaller, data: ReasonBody) -> ContinuedAll:
+def go_on(service: TheService, caller: TheCaller, data: JSONBody[ReasonBody]) -> ContinuedAll:
     """Release that lock, and let every paused deploy go on."""
     return ContinuedAll(orders.continue_everything(service, caller, data.reason))
 

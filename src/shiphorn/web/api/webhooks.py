@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, field
 
 from litestar import get, post
+from litestar.params import JSONBody
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.webhooks import Delivery, Webhook
 from shiphorn.service import webhooks as hooks
 from shiphorn.service.webhooks import DeliveryPage
-from shiphorn.web.api.given import Limit, Number, ReasonBody, in_thread
+from shiphorn.web.api.given import Before, Limit, Number, ReasonBody, in_thread
 from shiphorn.web.given import TheCaller, TheService, TheVault
 
 
@@ -42,7 +43,7 @@ def webhooks(service: TheService, caller: TheCaller) -> list[Webhook]:
 
 @post("/webhooks")
 @in_thread
-def make(service: TheService, caller: TheCaller, vault: TheVault, data: WebhookBody) -> Made:
+def make(service: TheService, caller: TheCaller, vault: TheVault, data: JSONBody[WebhookBody]) -> Made:
     """Make a webhook."""
     scope = Scope(data.app, data.environment)
     secret, made = hooks.make(
@@ -60,14 +61,16 @@ def test(service: TheService, caller: TheCaller, webhook_id: Number) -> Delivery
 
 @post("/webhooks/{webhook_id:int}/disable", status_code=200)
 @in_thread
-def disable(service: TheService, caller: TheCaller, webhook_id: Number, data: ReasonBody) -> Webhook:
+def disable(
+    service: TheService, caller: TheCaller, webhook_id: Number, data: JSONBody[ReasonBody]
+) -> Webhook:
     """Tell it nothing any more."""
     return hooks.disable(service.store, caller, webhook_id, time.time(), reason=data.reason)
 
 
 @post("/webhooks/{webhook_id:int}/enable", status_code=200)
 @in_thread
-def enable(service: TheService, caller: TheCaller, webhook_id: Number, data: ReasonBody) -> Webhook:
+def enable(service: TheService, caller: TheCaller, webhook_id: Number, data: JSONBody[ReasonBody]) -> Webhook:
     """Tell it again, of what happens from now on."""
     return hooks.enable(service.store, caller, webhook_id, time.time(), reason=data.reason)
 
@@ -78,7 +81,7 @@ def deliveries(
     service: TheService,
     caller: TheCaller,
     webhook_id: Number,
-    before: Number | None = None,
+    before: Before = None,
     limit: Limit = 50,
 ) -> DeliveryPage:
     """What it was sent, newest first, and what it answered."""

@@ -120,4 +120,4 @@ def _page(
     return Template("account.html", context=context, status_code=422 if problem else 200)
 
 
-ROUTES = (show, describe, password, sign_out)
+ROUTES = (show, describe, password, sign_out, mute)

@@ -7,12 +7,14 @@ import time
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.response import Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import commits
 from shiphorn.service.board import board
+from shiphorn.service.freezes import frozen
 from shiphorn.service.graph import Graph, Standing
 from shiphorn.service.histories import History
 from shiphorn.service.service import Service
@@ -27,7 +29,11 @@ PLAIN_COMMITS = 50
 
 @get("/apps/{app_name:str}")
 async def show(
-    service: TheService, caller: TheCaller, app_name: str, commit: str = "", environment: str = ""
+    service: TheService,
+    caller: TheCaller,
+    app_name: FromPath[str],
+    commit: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
 ) -> Response[Any]:
     """The whole page; with a `commit`, that one is looked at beside the graph."""
     history = await _history(service, caller, app_name, FIRST_FETCH_SECONDS)
@@ -42,7 +48,7 @@ async def show(
 
 
 @get("/apps/{app_name:str}/cards")
-async def cards(service: TheService, caller: TheCaller, app_name: str) -> Response[Any]:
+async def cards(service: TheService, caller: TheCaller, app_name: FromPath[str]) -> Response[Any]:
     """What changes of the environments."""
     history = await _history(service, caller, app_name, 0)
     context = await asyncio.to_thread(_cards, service, caller, app_name, history)
@@ -51,7 +57,12 @@ async def cards(service: TheService, caller: TheCaller, app_name: str) -> Respon
 
 @get("/apps/{app_name:str}/graph")
 async def graph(
-    service: TheService, caller: TheCaller, app_name: str, digest: str = "", start: int = 0, count: int = 100
+    service: TheService,
+    caller: TheCaller,
+    app_name: FromPath[str],
+    digest: FromQuery[str] = "",
+    start: FromQuery[int] = 0,
+    count: FromQuery[int] = 100,
 ) -> dict[str, Any]:
     """A window of the graph that has the digest, or of the newest one."""
     found = await _graph(service, caller, app_name, digest)
@@ -60,7 +71,11 @@ async def graph(
 
 @get("/apps/{app_name:str}/graph/find")
 async def find(
-    service: TheService, caller: TheCaller, app_name: str, q: str = "", digest: str = ""
+    service: TheService,
+    caller: TheCaller,
+    app_name: FromPath[str],
+    q: FromQuery[str] = "",
+    digest: FromQuery[str] = "",
 ) -> list[int]:
     """The rows of commits whose id, subject, author or branch has the text."""
     found = await _graph(service, caller, app_name, digest)
@@ -68,7 +83,7 @@ async def find(
 
 
 @get("/apps/{app_name:str}/graph/state")
-async def state(service: TheService, caller: TheCaller, app_name: str) -> dict[str, str]:
+async def state(service: TheService, caller: TheCaller, app_name: FromPath[str]) -> dict[str, str]:
     """The digest of the newest graph, and why it could not be fetched."""
     history = await _history(service, caller, app_name, 0)
     return {"graph": history.graph.digest if history.graph else "", "trouble": history.trouble}
@@ -76,7 +91,11 @@ async def state(service: TheService, caller: TheCaller, app_name: str) -> dict[s
 
 @get("/apps/{app_name:str}/commits/{sha:str}")
 async def one(
-    service: TheService, caller: TheCaller, app_name: str, sha: str, environment: str = ""
+    service: TheService,
+    caller: TheCaller,
+    app_name: FromPath[str],
+    sha: FromPath[str],
+    environment: FromQuery[str] = "",
 ) -> Response[Any]:
     """What is beside the graph of one commit, compared with what an environment runs."""
     history = await _history(service, caller, app_name, 0)
@@ -89,7 +108,9 @@ async def one(
 
 
 @post("/apps/{app_name:str}/fetch")
-async def fetch(service: TheService, caller: TheCaller, site: TheSite, app_name: str) -> Response[Any]:
+async def fetch(
+    service: TheService, caller: TheCaller, site: TheSite, app_name: FromPath[str]
+) -> Response[Any]:
     """Fetch the repository at once."""
     history = await service.histories.fetch(service.world, service.config(caller, app_name))
     return site.back(f"/apps/{app_name}", "" if history.trouble else "The newest commits are here.")
@@ -130,7 +151,8 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
     live = _standing(service, caller, app).live
     told = {name: one for name, sha in live.items() if (one := service.histories.told(config, sha))}
     ahead = {(app, name): one.behind for name, one in told.items()}
-    found = board(service.store, [(app, names)], time.time(), caller, behind=ahead)
+    now = time.time()
+    found = board(service.store, [(app, names)], now, caller, behind=ahead)
     cells = found.rows[0].cells if found.rows else []
     wide = {lock.id: lock for cell in cells for lock in cell.locks if not lock.environment}
     return {
@@ -140,6 +162,7 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "environments": names,
         "cells": cells,
         "subjects": {name: one.subject for name, one in told.items()},
+        "frozen": frozen(service.apps, [(app, name) for name in names], now),
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],

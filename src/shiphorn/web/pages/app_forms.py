@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, post
+from litestar.params import FromPath
 
 from shiphorn.errors import Refused
 from shiphorn.model.locks import Scope
@@ -38,7 +39,11 @@ class UnlockForm:
 @post("/apps/{app_name:str}/lock")
 @in_thread
 def lock(
-    service: TheService, caller: TheCaller, site: TheSite, app_name: str, data: Annotated[LockForm, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    app_name: FromPath[str],
+    data: Annotated[LockForm, Form],
 ) -> Response[Any]:
     """Place a lock."""
     service.config(caller, app_name, data.environment)
@@ -56,7 +61,11 @@ def lock(
 @post("/apps/{app_name:str}/unlock")
 @in_thread
 def unlock(
-    service: TheService, caller: TheCaller, site: TheSite, app_name: str, data: Annotated[UnlockForm, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    app_name: FromPath[str],
+    data: Annotated[UnlockForm, Form],
 ) -> Response[Any]:
     """Release the locks on a scope."""
     service.config(caller, app_name, data.environment)
@@ -76,8 +85,8 @@ async def mark(
     service: TheService,
     caller: TheCaller,
     site: TheSite,
-    app_name: str,
-    sha: str,
+    app_name: FromPath[str],
+    sha: FromPath[str],
     data: Annotated[Reason, Form],
 ) -> Response[Any]:
     """Mark a commit as bad."""
@@ -90,8 +99,8 @@ async def clear(
     service: TheService,
     caller: TheCaller,
     site: TheSite,
-    app_name: str,
-    sha: str,
+    app_name: FromPath[str],
+    sha: FromPath[str],
     data: Annotated[Reason, Form],
 ) -> Response[Any]:
     """Take the marks off a commit."""

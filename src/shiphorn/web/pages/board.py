@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromQuery
 from litestar.response import ServerSentEvent, Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import orders
 from shiphorn.service.board import board
+from shiphorn.service.freezes import frozen
 from shiphorn.service.service import Service
 from shiphorn.web.forms import Reason
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
@@ -20,14 +22,14 @@ from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 
 @get("/")
 @in_thread
-def show(service: TheService, caller: TheCaller, q: str = "") -> Response[Any]:
+def show(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> Response[Any]:
     """The whole page."""
     return Template("board.html", context=_context(service, caller, q))
 
 
 @get("/board")
 @in_thread
-def rows(service: TheService, caller: TheCaller, q: str = "") -> Response[Any]:
+def rows(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> Response[Any]:
     """What changes on it."""
     return Template("parts/board.html", context=_context(service, caller, q))
 
@@ -65,7 +67,9 @@ def go_on(
 
 def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
     apps = service.apps
-    found = board(service.store, service.places(), time.time(), caller, text=text)
+    now = time.time()
+    found = board(service.store, service.places(), now, caller, text=text)
+    places = [(cell.app, cell.environment) for row in found.rows for cell in row.cells]
     admin = caller.may(Role.ADMIN, Scope())
     return {
         "here": "Board",
@@ -77,6 +81,7 @@ def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
             for cell in row.cells
             if cell.live is not None
         },
+        "frozen": frozen(apps, places, now),
         "wrong": apps.wrong() if admin else [],
         "directory": apps.directory,
         "admin": admin,

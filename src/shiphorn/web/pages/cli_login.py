@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.params import FromQuery, JSONBody
 from litestar.response import Template
 
 from shiphorn.service.cli_sign_in import CODE_SECONDS, agree, applicant, asked, code_for, deny, sign_out
@@ -38,8 +40,14 @@ class Decision:
     agree: str = ""
 
 
-@post("/api/cli/authorize", opt=OPEN, status_code=200, include_in_schema=False)
-async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
+async def _in_pace(connection: ASGIConnection[Any, Any, Any, Any], _: Any) -> None:
+    """Let a command line pass whose address does not ask too often. Raises Refused SH620."""
+    address = connection.client.host if connection.client else ""
+    connection.app.state.strangers.ask(address, time.monotonic())
+
+
+@post("/api/cli/authorize", opt=OPEN, guards=[_in_pace], status_code=200, include_in_schema=False)
+async def begin(vault: TheVault, data: JSONBody[Application]) -> dict[str, Any]:
     """Begin: a code for the page of `show`, and how long it is good. Nothing is kept here."""
     code = code_for(vault, data.digest, data.machine)
     return {
@@ -50,14 +58,14 @@ async def begin(vault: TheVault, data: Application) -> dict[str, Any]:
     }
 
 
-@post("/api/cli/token", opt=OPEN, status_code=200, include_in_schema=False)
+@post("/api/cli/token", opt=OPEN, guards=[_in_pace], status_code=200, include_in_schema=False)
 @in_thread
-def wait(service: TheService, vault: TheVault, data: Wait) -> dict[str, Any]:
+def wait(service: TheService, vault: TheVault, data: JSONBody[Wait]) -> dict[str, Any]:
     """How it stands: pending, granted or denied. It tells no secret, and nothing to who has no code."""
     return {"state": str(asked(service.store, applicant(vault, data.code)))}
 
 
-@post("/api/cli/sign-out", opt=OPEN, status_code=204, include_in_schema=False)
+@post("/api/cli/sign-out", opt=OPEN, guards=[_in_pace], status_code=204, include_in_schema=False)
 @in_thread
 def leave(request: Request[Any, Any, Any], service: TheService) -> None:
     """Have the token that is sent be good no more."""
@@ -67,7 +75,7 @@ def leave(request: Request[Any, Any, Any], service: TheService) -> None:
 
 @get("/cli/authorize")
 @in_thread
-def show(service: TheService, caller: TheCaller, vault: TheVault, code: str = "") -> Response[Any]:
+def show(service: TheService, caller: TheCaller, vault: TheVault, code: FromQuery[str] = "") -> Response[Any]:
     """The page on which a person compares what their terminal shows, and decides."""
     who = applicant(vault, code)
     context = {"caller": caller, "who": who, "code": code, "state": str(asked(service.store, who))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from litestar import MediaType, Request, Response, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 
@@ -41,23 +43,37 @@ class Asking:
     reason: str = ""
 
 
+@dataclass
+class Ordering:
+    """An order that follows from a deploy. The same `key` makes one, however often the form is sent."""
+
+    reason: str = ""
+    key: str = ""
+
+
 @get("/deploys/{deploy_id:int}")
 @in_thread
-def show(service: TheService, caller: TheCaller, deploy_id: int, q: str = "") -> Response[Any]:
+def show(
+    service: TheService, caller: TheCaller, deploy_id: FromPath[int], q: FromQuery[str] = ""
+) -> Response[Any]:
     """The whole page."""
     return Template("deploy.html", context=_context(service, caller, deploy_id, q))
 
 
 @get("/deploys/{deploy_id:int}/parts")
 @in_thread
-def parts(service: TheService, caller: TheCaller, deploy_id: int, q: str = "") -> Response[Any]:
+def parts(
+    service: TheService, caller: TheCaller, deploy_id: FromPath[int], q: FromQuery[str] = ""
+) -> Response[Any]:
     """What changes on it."""
     return Template("parts/deploy.html", context=_context(service, caller, deploy_id, q))
 
 
 @get("/deploys/{deploy_id:int}/logs")
 @in_thread
-def logs(service: TheService, caller: TheCaller, deploy_id: int, q: str = "") -> Response[Any]:
+def logs(
+    service: TheService, caller: TheCaller, deploy_id: FromPath[int], q: FromQuery[str] = ""
+) -> Response[Any]:
     """What its commands printed, or what of it contains a text."""
     deploy = service.deploy(caller, deploy_id)
     context = {"deploy": deploy, "printed": printed.printed(service.store, deploy_id, q), "q": q}
@@ -67,7 +83,12 @@ def logs(service: TheService, caller: TheCaller, deploy_id: int, q: str = "") ->
 @get("/deploys/{deploy_id:int}/lines/{digest:str}")
 @in_thread
 def lines(
-    service: TheService, caller: TheCaller, deploy_id: int, digest: str, anchor: str = "L-", q: str = ""
+    service: TheService,
+    caller: TheCaller,
+    deploy_id: FromPath[int],
+    digest: FromPath[str],
+    anchor: FromQuery[str] = "L-",
+    q: FromQuery[str] = "",
 ) -> Response[Any]:
     """All lines of one output, as part of the page."""
     deploy = service.deploy(caller, deploy_id)
@@ -78,7 +99,9 @@ def lines(
 
 @get("/deploys/{deploy_id:int}/output/{digest:str}")
 @in_thread
-def output(service: TheService, caller: TheCaller, deploy_id: int, digest: str) -> Response[Any]:
+def output(
+    service: TheService, caller: TheCaller, deploy_id: FromPath[int], digest: FromPath[str]
+) -> Response[Any]:
     """One output as plain text."""
     service.deploy(caller, deploy_id)
     return Response(printed.whole(service.store, deploy_id, digest), media_type=MediaType.TEXT)
@@ -87,7 +110,11 @@ def output(service: TheService, caller: TheCaller, deploy_id: int, digest: str) 
 @get("/deploys/{deploy_id:int}/hosts/{name:str}")
 @in_thread
 def one_host(
-    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, deploy_id: int, name: str
+    request: Request[Any, Any, Any],
+    service: TheService,
+    caller: TheCaller,
+    deploy_id: FromPath[int],
+    name: FromPath[str],
 ) -> Response[Any]:
     """What became of one host: a page of its own, and the side panel of the deploy's page."""
     deploy = service.deploy(caller, deploy_id)
@@ -107,11 +134,11 @@ def one_host(
 
 @get("/deploys/{deploy_id:int}/layout")
 @in_thread
-def layout(service: TheService, caller: TheCaller, deploy_id: int) -> dict[str, Any]:
+def layout(service: TheService, caller: TheCaller, deploy_id: FromPath[int]) -> dict[str, Any]:
     """Where the hosts stand in the fleet map, and the code of the state of each, by position."""
     service.deploy(caller, deploy_id)
-    runs = service.store.hosts.of_deploy(deploy_id)
-    return fleetmap.layout(runs) | {"codes": list(fleetmap.snapshot(run.state for run in runs))}
+    hosts = service.store.hosts.placed(deploy_id)
+    return fleetmap.layout(hosts) | {"codes": list(fleetmap.snapshot(host.state for host in hosts))}
 
 
 @get("/deploys/{deploy_id:int}/live")
@@ -119,8 +146,8 @@ async def live(
     request: Request[Any, Any, Any],
     service: TheService,
     caller: TheCaller,
-    deploy_id: int,
-    after_event: int = 0,
+    deploy_id: FromPath[int],
+    after_event: FromQuery[int] = 0,
 ) -> ServerSentEvent:
     """All that happens, from after an event on."""
     await asyncio.to_thread(service.deploy, caller, deploy_id)
@@ -132,7 +159,11 @@ async def live(
 @post("/deploys/{deploy_id:int}/ask")
 @in_thread
 def ask(
-    service: TheService, caller: TheCaller, site: TheSite, deploy_id: int, data: Annotated[Asking, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Asking, Form],
 ) -> Response[Any]:
     """Pause, continue or end it."""
     wish = Wish(data.wish)
@@ -142,26 +173,38 @@ def ask(
 
 @post("/deploys/{deploy_id:int}/back")
 async def go_back(
-    service: TheService, caller: TheCaller, site: TheSite, deploy_id: int, data: Annotated[Reason, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Ordering, Form],
 ) -> Response[Any]:
     """Roll back to what was there before it."""
-    made = await after.go_back(service, caller, deploy_id, data.reason)
+    made = await after.go_back(service, caller, deploy_id, data.reason, key=data.key)
     return site.back(f"/deploys/{made.id}", f"This takes back deploy {deploy_id}.")
 
 
 @post("/deploys/{deploy_id:int}/again")
 async def again(
-    service: TheService, caller: TheCaller, site: TheSite, deploy_id: int, data: Annotated[Reason, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Ordering, Form],
 ) -> Response[Any]:
     """Do the same once more."""
-    made = await after.again(service, caller, deploy_id, data.reason)
+    made = await after.again(service, caller, deploy_id, data.reason, key=data.key)
     return site.back(f"/deploys/{made.id}", f"The same as deploy {deploy_id}, once more.")
 
 
 @post("/deploys/{deploy_id:int}/unlock")
 @in_thread
 def unlock(
-    service: TheService, caller: TheCaller, site: TheSite, deploy_id: int, data: Annotated[Reason, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Reason, Form],
 ) -> Response[Any]:
     """Release the lock that it placed."""
     released = after.unlock(service, caller, deploy_id, data.reason)
@@ -207,6 +250,7 @@ def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dic
         "deployer": caller.may(Role.DEPLOYER, scope),
         "sound": _sounds(service, caller, deploy),
         "now": time.time(),
+        "key": secrets.token_urlsafe(12),
     }
 
 

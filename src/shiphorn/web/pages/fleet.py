@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.response import Template
 
 from shiphorn.errors import ShiphornError
@@ -35,14 +36,14 @@ class Place:
 def show(
     service: TheService,
     caller: TheCaller,
-    q: str = "",
-    app: str = "",
-    environment: str = "",
-    region: str = "",
-    zone: str = "",
-    role: str = "",
-    standing: str = "",
-    after: str = "",
+    q: FromQuery[str] = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    region: FromQuery[str] = "",
+    zone: FromQuery[str] = "",
+    role: FromQuery[str] = "",
+    standing: FromQuery[str] = "",
+    after: FromQuery[str] = "",
 ) -> Response[Any]:
     """The hosts that are looked for, a page of them."""
     stands = standing if standing in list(Standing) else ""
@@ -76,7 +77,9 @@ def show(
 
 @get("/fleet/hosts/{host:str}")
 @in_thread
-def one_host(service: TheService, caller: TheCaller, host: str, before: str = "") -> Response[Any]:
+def one_host(
+    service: TheService, caller: TheCaller, host: FromPath[str], before: FromQuery[str] = ""
+) -> Response[Any]:
     """A host: where it belongs, what it runs there, and what deploys did to it."""
     history = hosts.visits(service.store, host, caller, before=numbered(before))
     everywhere = hosts.page(
@@ -95,7 +98,9 @@ def one_host(service: TheService, caller: TheCaller, host: str, before: str = ""
 
 
 @get("/fleet/look")
-async def look(service: TheService, caller: TheCaller, app: str, environment: str) -> Response[Any]:
+async def look(
+    service: TheService, caller: TheCaller, app: FromQuery[str], environment: FromQuery[str]
+) -> Response[Any]:
     """What the hosts of an environment run, asked now."""
     problem: ShiphornError | None = None
     status: EnvironmentStatus | None = None

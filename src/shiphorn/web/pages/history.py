@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream, Template
 
 from shiphorn.model.deploy import DeployState, Kind
@@ -54,19 +54,19 @@ class Asked:
 
 
 def _asked(
-    app: str = "",
-    environment: str = "",
-    state_name: Annotated[str, Parameter(query="state")] = "",
-    kind: str = "",
-    actor: str = "",
-    q: str = "",
-    since: str = "",
-    until: str = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    state_name: Annotated[str, QueryParameter(name="state")] = "",
+    kind: FromQuery[str] = "",
+    actor: FromQuery[str] = "",
+    q: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
 ) -> Asked:
     return Asked(app, environment, state_name, kind, actor, q, since, until)
 
 
-TheAsked = Annotated[Asked, Dependency(skip_validation=True)]
+TheAsked = SkipValidation[NamedDependency[Asked]]
 _ASKED = {"asked": Provide(_asked, sync_to_thread=False)}
 
 
@@ -76,7 +76,7 @@ def show(
     service: TheService,
     caller: TheCaller,
     asked: TheAsked,
-    before: str = "",
+    before: FromQuery[str] = "",
 ) -> Response[Any]:
     """The deploys that are looked for, a page of them."""
     wanted = asked.wanted(time.time())
@@ -123,9 +123,9 @@ def as_csv(
 async def dora(
     service: TheService,
     caller: TheCaller,
-    app: str = "",
-    environment: str = "",
-    days: Annotated[int, Parameter(query="days")] = 30,
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    days: Annotated[int, QueryParameter(name="days")] = 30,
 ) -> Response[Any]:
     """The four figures of a period."""
     period = days if days in PERIODS else 30

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
 from shiphorn.deploy.queue import described
@@ -26,6 +27,7 @@ SHOWN = 100
 _TABS = (
     ("Locks", "/settings/locks", False),
     ("Queue", "/settings/queue", False),
+    ("Freezes", "/settings/freezes", False),
     ("Inventories", "/settings/inventories", False),
     ("Apps", "/settings/apps", False),
     ("People", "/settings/people", True),
@@ -159,7 +161,7 @@ def drop(service: TheService, caller: TheCaller, site: TheSite, data: Annotated[
 
 @get("/settings/inventories")
 @in_thread
-def inventories(service: TheService, caller: TheCaller, app: str = "") -> Response[Any]:
+def inventories(service: TheService, caller: TheCaller, app: FromQuery[str] = "") -> Response[Any]:
     """Where the hosts of each environment come from, of an app or of the first ones."""
     visible = sight.seen(service.places(), caller)
     wanted = [place for place in visible if app in ("", place[0])]
@@ -169,7 +171,9 @@ def inventories(service: TheService, caller: TheCaller, app: str = "") -> Respon
 
 
 @get("/settings/inventories/now")
-async def resolve(service: TheService, caller: TheCaller, app: str, environment: str) -> Response[Any]:
+async def resolve(
+    service: TheService, caller: TheCaller, app: FromQuery[str], environment: FromQuery[str]
+) -> Response[Any]:
     """The hosts of an environment, as its inventories name them at this moment."""
     problem: ShiphornError | None = None
     hosts: list[Host] = []

@@ -1,14 +1,14 @@
-"""The tabs of the settings for who looks after the service: the audit log, webhooks, the service itself."""
+"""The tabs of the settings for who looks after the service: the audit log, the service itself."""
 
 from __future__ import annotations
 
 import platform
 import time
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response, get, post
-from litestar.di import Provide
-from litestar.params import Dependency
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, SkipValidation
 from litestar.response import Stream, Template
 
 from shiphorn import __version__
@@ -29,13 +29,13 @@ _FORMATS = {
 
 
 def _asked(
-    q: str = "",
-    actor: str = "",
-    act: str = "",
-    app: str = "",
-    environment: str = "",
-    since: str = "",
-    until: str = "",
+    q: FromQuery[str] = "",
+    actor: FromQuery[str] = "",
+    act: FromQuery[str] = "",
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
 ) -> dict[str, str]:
     return {
         "q": q,
@@ -48,7 +48,7 @@ def _asked(
     }
 
 
-TheAsked = Annotated[dict[str, str], Dependency(skip_validation=True)]
+TheAsked = SkipValidation[NamedDependency[dict[str, str]]]
 _ASKED = {"asked": Provide(_asked, sync_to_thread=False)}
 
 
@@ -58,7 +58,7 @@ def show(
     service: TheService,
     caller: TheCaller,
     asked: TheAsked,
-    before: str = "",
+    before: FromQuery[str] = "",
 ) -> Response[Any]:
     """What people did, a page of it."""
     _require(caller)
@@ -85,7 +85,7 @@ def show(
 def export(
     service: TheService,
     caller: TheCaller,
-    kind: str,
+    kind: FromPath[str],
     asked: TheAsked,
 ) -> Stream:
     """The acts that are looked for, as a file: `csv`, or JSON lines with all that makes their digests."""
@@ -103,14 +103,6 @@ def verify(service: TheService, caller: TheCaller) -> Response[Any]:
     _require(caller)
     context = tab(caller, "Audit", problems=audit.verify(service.store), at=time.time())
     return Template("settings/audit_verified.html", context=context)
-
-
-@get("/settings/webhooks")
-@in_thread
-def webhooks(caller: TheCaller) -> Response[Any]:
-    """A place for who is told of what happens."""
-    _require(caller)
-    return Template("settings/webhooks.html", context=tab(caller, "Webhooks"))
 
 
 @get("/settings/service")
@@ -158,4 +150,4 @@ def _wanted(query: dict[str, str]) -> Wanted:
     )
 
 
-ROUTES = (show, export, verify, webhooks, about)
+ROUTES = (show, export, verify, about)

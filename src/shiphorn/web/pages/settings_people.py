@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Template
 
 from shiphorn.errors import Refused
@@ -88,7 +89,7 @@ def invite(
 
 @get("/settings/people/{login:str}")
 @in_thread
-def one(service: TheService, caller: TheCaller, login: str) -> Response[Any]:
+def one(service: TheService, caller: TheCaller, login: FromPath[str]) -> Response[Any]:
     """A person: roles, sessions, tokens, identities."""
     require(caller, Role.ADMIN, EVERYWHERE, "look at people")
     person, now = people.person(service.store, login), time.time()
@@ -108,7 +109,11 @@ def one(service: TheService, caller: TheCaller, login: str) -> Response[Any]:
 @post("/settings/people/{login:str}")
 @in_thread
 def describe(
-    service: TheService, caller: TheCaller, site: TheSite, login: str, data: Annotated[Described, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    login: FromPath[str],
+    data: Annotated[Described, Form],
 ) -> Response[Any]:
     """Change somebody's name and address."""
     people.describe(service.store, caller, login, time.time(), name=data.name, email=data.email)
@@ -118,7 +123,11 @@ def describe(
 @post("/settings/people/{login:str}/roles")
 @in_thread
 def give(
-    service: TheService, caller: TheCaller, site: TheSite, login: str, data: Annotated[GivenRole, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    login: FromPath[str],
+    data: Annotated[GivenRole, Form],
 ) -> Response[Any]:
     """Give a role."""
     grant = Grant(_role(data.role), Scope(data.app, data.environment))
@@ -129,7 +138,11 @@ def give(
 @post("/settings/people/{login:str}/roles/drop")
 @in_thread
 def take(
-    service: TheService, caller: TheCaller, site: TheSite, login: str, data: Annotated[GivenRole, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    login: FromPath[str],
+    data: Annotated[GivenRole, Form],
 ) -> Response[Any]:
     """Take a role away."""
     scope = Scope(data.app, data.environment)
@@ -139,7 +152,7 @@ def take(
 
 @post("/settings/people/{login:str}/link")
 @in_thread
-def link(service: TheService, caller: TheCaller, site: TheSite, login: str) -> Response[Any]:
+def link(service: TheService, caller: TheCaller, site: TheSite, login: FromPath[str]) -> Response[Any]:
     """Make a link that signs somebody in once."""
     secret = people.make_link(service.store, caller, login, time.time())
     return _link_page(caller, login, f"{site.url}/link/{secret}", invited=False)
@@ -147,7 +160,7 @@ def link(service: TheService, caller: TheCaller, site: TheSite, login: str) -> R
 
 @post("/settings/people/{login:str}/disable")
 @in_thread
-def disable(service: TheService, caller: TheCaller, site: TheSite, login: str) -> Response[Any]:
+def disable(service: TheService, caller: TheCaller, site: TheSite, login: FromPath[str]) -> Response[Any]:
     """Shut somebody out."""
     people.disable(service.store, caller, login, time.time())
     return site.back(f"/settings/people/{login}", f"{login} cannot sign in any more.")
@@ -155,7 +168,7 @@ def disable(service: TheService, caller: TheCaller, site: TheSite, login: str) -
 
 @post("/settings/people/{login:str}/enable")
 @in_thread
-def enable(service: TheService, caller: TheCaller, site: TheSite, login: str) -> Response[Any]:
+def enable(service: TheService, caller: TheCaller, site: TheSite, login: FromPath[str]) -> Response[Any]:
     """Let somebody in again."""
     people.enable(service.store, caller, login, time.time())
     return site.back(f"/settings/people/{login}", f"{login} may sign in again.")
@@ -163,7 +176,7 @@ def enable(service: TheService, caller: TheCaller, site: TheSite, login: str) ->
 
 @post("/settings/people/{login:str}/sign-out")
 @in_thread
-def sign_out(service: TheService, caller: TheCaller, site: TheSite, login: str) -> Response[Any]:
+def sign_out(service: TheService, caller: TheCaller, site: TheSite, login: FromPath[str]) -> Response[Any]:
     """Sign somebody out of every browser."""
     people.end_sessions(service.store, caller, login, time.time())
     return site.back(f"/settings/people/{login}", f"{login} is signed out everywhere.")
@@ -200,7 +213,7 @@ def make_token(service: TheService, caller: TheCaller, data: Annotated[NewToken,
 
 @post("/settings/tokens/{token_id:int}/revoke")
 @in_thread
-def revoke(service: TheService, caller: TheCaller, site: TheSite, token_id: int) -> Response[Any]:
+def revoke(service: TheService, caller: TheCaller, site: TheSite, token_id: FromPath[int]) -> Response[Any]:
     """Revoke a token."""
     people.revoke_token(service.store, caller, token_id, time.time())
     return site.back("/settings/tokens", "The token works no more.")

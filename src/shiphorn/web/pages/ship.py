@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import MultiDict
+from litestar.params import FromPath
 from litestar.response import Template
 
 from shiphorn.errors import NotFound, Refused
@@ -88,7 +89,7 @@ def chosen(asked: MultiDict[Any], environments: Sequence[str]) -> Choice:
 
 @get("/apps/{app_name:str}/ship")
 async def show(
-    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, app_name: str
+    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, app_name: FromPath[str]
 ) -> Response[Any]:
     """The whole page."""
     context = await _context(service, caller, app_name, request.query_params)
@@ -97,7 +98,11 @@ async def show(
 
 @get("/apps/{app_name:str}/ship/preview")
 async def told(
-    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, site: TheSite, app_name: str
+    request: Request[Any, Any, Any],
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    app_name: FromPath[str],
 ) -> Response[Any]:
     """What the order would do."""
     context = await _context(service, caller, app_name, request.query_params)
@@ -107,7 +112,7 @@ async def told(
 
 @get("/apps/{app_name:str}/ship/plan")
 async def plan(
-    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, app_name: str
+    request: Request[Any, Any, Any], service: TheService, caller: TheCaller, app_name: FromPath[str]
 ) -> Response[Any]:
     """What the hosts say to it: nothing is changed on them."""
     choice = chosen(request.query_params, _environments(service, caller, app_name))
@@ -121,7 +126,11 @@ async def plan(
 
 @post("/apps/{app_name:str}/ship")
 async def confirm(
-    service: TheService, caller: TheCaller, site: TheSite, app_name: str, data: Annotated[Confirmed, Form]
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    app_name: FromPath[str],
+    data: Annotated[Confirmed, Form],
 ) -> Response[Any]:
     """Give the order."""
     choice = chosen(MultiDict(parse_qsl(data.choice)), ())

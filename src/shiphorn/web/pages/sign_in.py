@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from shiphorn.errors import NotFound, ShiphornError
@@ -53,7 +54,7 @@ class Link:
 
 @get("/sign-in", opt=OPEN)
 @in_thread
-def show(service: TheService, site: TheSite, next: str = "") -> Response[Any]:  # noqa: A002
+def show(service: TheService, site: TheSite, next: FromQuery[str] = "") -> Response[Any]:  # noqa: A002
     """The page to sign in at; on the very first start that of the first admin."""
     if needs_set_up(service.store):
         return Redirect(f"{site.base}/set-up")
@@ -85,7 +86,7 @@ def out(request: Request[Any, Any, Any], service: TheService, site: TheSite) -> 
 
 @get("/set-up", opt=OPEN)
 @in_thread
-def first(service: TheService, site: TheSite, code: str = "") -> Response[Any]:
+def first(service: TheService, site: TheSite, code: FromQuery[str] = "") -> Response[Any]:
     """The page of the first admin."""
     if not needs_set_up(service.store):
         return Redirect(f"{site.base}/sign-in")
@@ -117,7 +118,7 @@ def make_first(
 
 @get("/link/{secret:str}", opt=OPEN)
 @in_thread
-def link(service: TheService, secret: str) -> Response[Any]:
+def link(service: TheService, secret: FromPath[str]) -> Response[Any]:
     """The page of a link that signs in once: a program that looks at links does not use it up."""
     person_id = service.store.sessions.link_is_for(secret, time.time())
     person = service.store.people.get(person_id) if person_id is not None else None
@@ -136,7 +137,7 @@ def use_link(
     request: Request[Any, Any, Any],
     service: TheService,
     site: TheSite,
-    secret: str,
+    secret: FromPath[str],
     data: Annotated[Link, Form],
 ) -> Response[Any]:
     """Sign in by a link, and set a password with it if one is given."""

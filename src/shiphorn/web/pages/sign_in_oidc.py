@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.datastructures import Cookie, State
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from shiphorn.adapters.oidc import ERRAND_SECONDS, Errand, OpenIdConnect, Provider
@@ -37,7 +38,7 @@ async def to_provider(
     service: TheService,
     site: TheSite,
     vault: TheVault,
-    next: str = "",  # noqa: A002
+    next: FromQuery[str] = "",  # noqa: A002
 ) -> Response[Any]:
     """Send the browser to the provider, with what must be remembered in a cookie of its own."""
     entry = _entry(service)

@@ -22,7 +22,7 @@ function told(part) {
   for (const one of copy.querySelectorAll("time[data-ago], [data-since], [data-until], [data-line], [data-well], .count")) one.textContent = "";
   for (const one of copy.querySelectorAll("progress")) one.removeAttribute("value");
   for (const one of copy.querySelectorAll("details")) one.removeAttribute("open");
-  for (const one of copy.querySelectorAll("[data-notify]")) one.remove();
+  for (const one of copy.querySelectorAll("[data-notify], input[name=key]")) one.remove();
   for (const one of copy.querySelectorAll("[class]")) {
     const names = [...one.classList].filter((name) => !/^htmx-|^here$|^wrong$|^back$/.test(name));
     one.setAttribute("class", names.join(" "));
