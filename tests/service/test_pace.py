@@ -12,7 +12,7 @@ def test_who_asks_too_often_is_told_how_long_to_wait_and_others_go_on() -> None:
     rule = Pace(3, 60.0)
     for at in (10.0, 11.0, 12.0):
         rule.ask("192.0.2.7", at)
-    with pytest.raises(Refused, match="SH620") as refused:
+    with pytest.raises(Refused, match="SH516") as refused:
         rule.ask("192.0.2.7", 12.0)
     assert refused.value.facts == {"retry_after_seconds": 18}
     rule.ask("192.0.2.8", 12.0)

@@ -65,7 +65,7 @@ def test_a_time_that_is_none_is_refused(site: Site) -> None:
     with site.client() as client:
         answer = client.get("/history?since=yesterdayish")
     assert answer.status_code == 409
-    assert "SH614" in answer.text
+    assert "SH504" in answer.text
 
 
 def test_the_file_has_what_the_filter_lets_through(site: Site) -> None:

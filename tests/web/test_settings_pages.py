@@ -167,7 +167,7 @@ def test_an_app_is_checked_added_once_and_never_over_another(ada: httpx.Client, 
         site.send(ada, "/settings/apps", {"text": SHOP})
         assert path.read_text() == SHOP
         again = site.send(ada, "/settings/apps", {"text": SHOP.replace("/srv/zoo", "/tmp/other")})
-        assert (again.status_code, "SH615" in again.text) == (422, True)
+        assert (again.status_code, "SH505" in again.text) == (422, True)
         assert path.read_text() == SHOP
     finally:
         path.unlink(missing_ok=True)

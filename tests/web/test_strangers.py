@@ -18,5 +18,5 @@ async def test_an_address_that_asks_too_often_has_to_wait(api: Offline) -> None:
     assert {answer.status_code for answer in answers[:-1]} == {422}
     refused = answers[-1]
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    assert refused.json()["code"] == "SH620"
+    assert refused.json()["code"] == "SH516"
     assert other.status_code == 429

@@ -76,8 +76,8 @@ def file_of(service: Service, app: str) -> Path:
 def add(service: Service, caller: Caller, text: str) -> Path:
     """Write the file of a new app: its path. No file is ever overwritten.
 
-    Raises Forbidden SH550, ConfigError, Refused SH615 (there is one), SH616 (it would not be read),
-    SH617 (it cannot be written).
+    Raises Forbidden SH550, ConfigError, Refused SH505 (there is one), SH506 (it would not be read),
+    SH507 (it cannot be written).
     """
     require(caller, Role.ADMIN, EVERYWHERE, "add apps")
     app = checked(service, text).app
@@ -87,10 +87,10 @@ def add(service: Service, caller: Caller, text: str) -> Path:
         with path.open("x") as file:
             file.write(text if text.endswith("\n") else f"{text}\n")
     except FileExistsError:
-        raise Refused("SH615", f"{path} exists already, and is left as it is.", hint="Edit that.") from None
+        raise Refused("SH505", f"{path} exists already, and is left as it is.", hint="Edit that.") from None
     except OSError as error:
         raise Refused(
-            "SH617", f"{path} cannot be written: {error.strerror}.", hint="Put the file there yourself."
+            "SH507", f"{path} cannot be written: {error.strerror}.", hint="Put the file there yourself."
         ) from error
     service.apps.refresh()
     record(service.store, caller, "app added", Scope(app), time.time(), facts={"file": str(path)})
@@ -99,13 +99,13 @@ def add(service: Service, caller: Caller, text: str) -> Path:
 
 def _place(service: Service, app: str) -> Path:
     if app in service.apps.names():
-        raise Refused("SH615", f"there is an app {app} already.", hint="Give this one another name.")
+        raise Refused("SH505", f"there is an app {app} already.", hint="Give this one another name.")
     path = file_of(service, app)
     inner = path.relative_to(service.apps.directory)
     globs = service.apps.service.model.apps
     if service.apps.single or not any(fnmatch(str(inner), glob) for glob in globs):
         raise Refused(
-            "SH616",
+            "SH506",
             f"a file {inner} would not be read: {service.apps.reads}.",
             hint="Let shiphorn.yml name it under apps.",
         )

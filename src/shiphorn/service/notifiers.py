@@ -80,13 +80,13 @@ def listed(service: Service, caller: Caller) -> list[Listed]:
 
 
 async def trying(service: Service, caller: Caller, name: str) -> Tried:
-    """Send a test. Raises Forbidden SH550, NotFound SH630."""
+    """Send a test. Raises Forbidden SH550, NotFound SH517."""
     require(caller, Role.ADMIN, EVERYWHERE, "try notifiers", service.store)
     config = service.apps.service
     audience = next((one for one in config.audiences if one.name == name), None)
     if audience is None:
         names = ", ".join(config.model.notifiers) or "none"
-        raise NotFound("SH630", f"there is no notifier {name}.", hint=f"There are {names}.")
+        raise NotFound("SH517", f"there is no notifier {name}.", hint=f"There are {names}.")
     actor = await asyncio.to_thread(_name_of, service.store, caller.name)
     notice = trial(name, actor, config.model.url.rstrip("/"))
     problem = await _tell(service.notifier, config, audience, notice)

@@ -25,13 +25,13 @@ class Pace:
         self._rested_at: dict[str, float] = {}
 
     def ask(self, address: str, now: float) -> None:
-        """Count a question. `now` is of a clock that only goes on. Raises Refused SH620: too many."""
+        """Count a question. `now` is of a clock that only goes on. Raises Refused SH516: too many."""
         network = network_of(address)
         rested_at = max(self._rested_at.get(network, now), now) + self._step
         wait = rested_at - now - self._within
         if wait > self._step / 1e6:
             raise Refused(
-                "SH620",
+                "SH516",
                 "too many questions at once from this address.",
                 hint="Wait a moment, then ask again.",
                 facts={"retry_after_seconds": math.ceil(wait)},

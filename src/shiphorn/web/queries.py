@@ -20,19 +20,19 @@ def link(path: str, query: Mapping[str, Any]) -> str:
 
 
 def numbered(text: str) -> int | None:
-    """A number to go on before; None for "". Raises Refused SH613."""
+    """A number to go on before; None for "". Raises Refused SH503."""
     if not text:
         return None
     if not text.isdecimal() or len(text) > 15:
-        raise Refused("SH613", f"{text!r} is no number to go on from.", hint="Begin at the first page.")
+        raise Refused("SH503", f"{text!r} is no number to go on from.", hint="Begin at the first page.")
     return int(text)
 
 
 def moment(text: str, now: float) -> float | None:
-    """The moment that is meant, in Unix seconds; None for "". Raises Refused SH614."""
+    """The moment that is meant, in Unix seconds; None for "". Raises Refused SH504."""
     found = moment_of(text, now) if text.strip() else None
     if text.strip() and found is None:
-        raise Refused("SH614", f"{text!r} is no time.", hint="Write it as 2026-11-26, 09:00 or 2h.")
+        raise Refused("SH504", f"{text!r} is no time.", hint="Write it as 2026-11-26, 09:00 or 2h.")
     return found
 
 

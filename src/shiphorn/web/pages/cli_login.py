@@ -41,7 +41,7 @@ class Decision:
 
 
 async def _in_pace(connection: ASGIConnection[Any, Any, Any, Any], _: Any) -> None:
-    """Let a command line pass whose address does not ask too often. Raises Refused SH620."""
+    """Let a command line pass whose address does not ask too often. Raises Refused SH516."""
     address = connection.client.host if connection.client else ""
     connection.app.state.strangers.ask(address, time.monotonic())
 

@@ -34,7 +34,7 @@ class Asked:
     until: str = ""
 
     def wanted(self, now: float) -> DeployFilter:
-        """The deploys that are meant; a day of `until` is one of them. Raises Refused SH614."""
+        """The deploys that are meant; a day of `until` is one of them. Raises Refused SH504."""
         until = moment(self.until, now)
         whole_day = until is not None and len(self.until.strip()) == len("2026-11-26")
         return DeployFilter(

@@ -226,13 +226,13 @@ def _link_page(caller: Caller, login: str, address: str, *, invited: bool) -> Re
 
 def _role(text: str) -> Role:
     if text not in list(Role):
-        raise Refused("SH618", f"{text!r} is no role.", hint=f"There are {', '.join(Role)}.")
+        raise Refused("SH508", f"{text!r} is no role.", hint=f"There are {', '.join(Role)}.")
     return Role(text)
 
 
 def _days(text: str) -> int:
     if not text.strip().isdecimal() or not 1 <= int(text) <= LONGEST_TOKEN_DAYS:
-        raise Refused("SH619", f"{text!r} is no number of days, from 1 to {LONGEST_TOKEN_DAYS}.")
+        raise Refused("SH509", f"{text!r} is no number of days, from 1 to {LONGEST_TOKEN_DAYS}.")
     return int(text)
 
 
