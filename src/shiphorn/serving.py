@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ from shiphorn.wiring import home, open_shipping, open_world
 REFRESH_SECONDS = 1.0
 REPOSITORIES_SECONDS = 60.0
 PURGE_SECONDS = 3600.0
+ANEW_SECONDS = 10.0
 DRAIN_SECONDS = 10
 """How long pages under way may take to end when the service is told to."""
 
@@ -236,19 +237,30 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_keep_fresh(service.apps, service.world)),
-                group.create_task(_keep_warm(service)),
-                group.create_task(_purge(service)),
-                group.create_task(_tell_webhooks(service, vault)),
-                group.create_task(Announcer(service.store, service.apps, service.notifier).work()),
-                group.create_task(lag.watch()),
-            ]
+            works: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
+                lambda: _keep_fresh(service.apps, service.world),
+                lambda: _keep_warm(service),
+                lambda: _purge(service),
+                lambda: _tell_webhooks(service, vault),
+                lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                lag.watch,
+            )
+            tasks = [group.create_task(_steadily(work)) for work in works]
             yield
             for task in tasks:
                 task.cancel()
 
     return running
+
+
+async def _steadily(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do what has no end. When it fails, as while the database is away, it is begun anew: pages go on."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it was, pages and deploys go on
+            _log.exception("work in the background failed; it is begun anew in %.0f s", ANEW_SECONDS)
+        await asyncio.sleep(ANEW_SECONDS)
 
 
 async def _keep_fresh(apps: Apps, world: World) -> None:

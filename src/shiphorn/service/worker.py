@@ -97,6 +97,8 @@ class Worker:
             _log.warning("%s: %s", app, error)
         except ShiphornError as error:
             _log.warning("%s: cannot see what its hosts run: %s", app, error)
+        except Exception:  # noqa: BLE001 - deploys go on
+            _log.exception("%s: a defect kept its hosts from being looked at", app)
         finally:
             await world.fleet.close()
 
