@@ -203,3 +203,23 @@ def test_state_and_cache_are_for_their_user_alone(tmp_path: Path) -> None:
     assert horn(tmp_path, "history").returncode == 0
     for folder in ("state/shiphorn", ".cache/shiphorn"):
         assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_all_of_a_long_answer_arrives_also_without_buffers(tmp_path: Path) -> None:
+    hosts = "".join(f"\n      - web{number}" for number in range(3000))
+    (tmp_path / "deploy.yml").write_text(
+        f"app: shop\nrepo: .\ndeploy_to: /srv/shop\nenvironments:\n  production:\n    hosts:{hosts}\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from shiphorn.cli.main import main; main()", "hosts", "production", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    # More than a pipe holds is written before anybody reads.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    text = process.stdout.read()
+    assert len(text) > 2**16
+    assert [host["name"] for host in json.loads(text)] == [f"web{number}" for number in range(3000)]
+    assert process.wait() == 0

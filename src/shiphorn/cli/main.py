@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -94,9 +96,22 @@ app.add_typer(service_app, name="service", rich_help_panel="Serve")
 
 def main() -> None:
     """Run the command line."""
+    _write_whole()
     # Looking for garbage among what was imported would take 0.3 s of a start, and again of an end.
     gc.disable()
     try:
         failing_well(app)
     finally:
         gc.freeze()
+
+
+def _write_whole() -> None:
+    """Have all reach standard output that is written to it, also under PYTHONUNBUFFERED.
+
+    Python then hands each text to the system once, and drops what a pipe does not take of it.
+    """
+    # Annotated as buffered, which it is not then.
+    raw: object = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(raw)
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)

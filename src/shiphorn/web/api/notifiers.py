@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from shiphorn.service import notifiers as audiences
 from shiphorn.service.notifiers import Listed, Tried
@@ -18,7 +19,7 @@ def notifiers(service: TheService, caller: TheCaller) -> list[Listed]:
 
 
 @post("/notifiers/{name:str}/test", status_code=200)
-async def test(service: TheService, caller: TheCaller, name: str) -> Tried:
+async def test(service: TheService, caller: TheCaller, name: FromPath[str]) -> Tried:
     """Send a test, and wait for what comes of it."""
     return await audiences.trying(service, caller, name)
 

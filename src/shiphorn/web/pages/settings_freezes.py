@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromQuery
 from litestar.response import Template
 
 from shiphorn.service import freezes, sight
@@ -16,7 +17,7 @@ from shiphorn.web.queries import names
 
 @get("/settings/freezes")
 @in_thread
-def show(service: TheService, caller: TheCaller, app: str = "") -> Response[Any]:
+def show(service: TheService, caller: TheCaller, app: FromQuery[str] = "") -> Response[Any]:
     """The windows of each environment, of an app or of the first ones; whether one is in force."""
     visible = [place for place in sight.seen(service.places(), caller) if app in ("", place[0])]
     places = freezes.listed(service.apps, visible, time.time())

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Template
 
 from shiphorn.model.people import Caller
@@ -23,7 +24,7 @@ def show(service: TheService, caller: TheCaller) -> Response[Any]:
 
 
 @post("/settings/notifiers/{name:str}/test")
-async def test(service: TheService, caller: TheCaller, site: TheSite, name: str) -> Response[Any]:
+async def test(service: TheService, caller: TheCaller, site: TheSite, name: FromPath[str]) -> Response[Any]:
     """Send a test, and say what came of it."""
     tried = await trying(service, caller, name)
     if tried.taken:
