@@ -30,6 +30,12 @@ QUICK = 0.02
 
 
 @pytest.fixture
+def store(database: Engine) -> Store:
+    """On both databases, unlike what else is tested here."""
+    return Store(database)
+
+
+@pytest.fixture
 async def live(store: Store) -> AsyncIterator[Live]:
     async with Live(store, every_seconds=QUICK) as made:
         yield made

@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent, Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
-from shiphorn.service import orders
+from shiphorn.service import heartbeat, orders
 from shiphorn.service.board import board
 from shiphorn.service.freezes import frozen
 from shiphorn.service.service import Service
@@ -35,11 +35,15 @@ def rows(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> Resp
 
 
 @get("/board/changes")
-async def changes(service: TheService, caller: TheCaller) -> ServerSentEvent:  # noqa: ARG001 - for who is known
-    """A word whenever there is something new to see."""
+async def changes(
+    service: TheService,
+    caller: TheCaller,  # noqa: ARG001 - for who is known
+    since: FromQuery[str] = "",
+) -> ServerSentEvent:
+    """A word whenever there is something new to see, than there was `since`."""
 
     async def words() -> AsyncIterator[dict[str, str]]:
-        async for state in service.heartbeat.changes():
+        async for state in service.heartbeat.changes(since):
             yield {"event": "changed", "data": state}
 
     return ServerSentEvent(words())
@@ -68,6 +72,8 @@ def go_on(
 def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
     apps = service.apps
     now = time.time()
+    # Ahead of what is shown: what changes meanwhile is told again rather than not at all.
+    since = heartbeat.state(service.store, time.time())
     found = board(service.store, service.places(), now, caller, text=text)
     places = [(cell.app, cell.environment) for row in found.rows for cell in row.cells]
     admin = caller.may(Role.ADMIN, Scope())
@@ -75,6 +81,7 @@ def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
         "here": "Board",
         "caller": caller,
         "board": found,
+        "since": since,
         "told": {
             (cell.app, cell.environment): service.histories.told(apps.config(cell.app), cell.live.sha)
             for row in found.rows
