@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from weakref import WeakSet
 
 from shiphorn.errors import MissingProgram
 
+_spawning = Lock()
 _started: WeakSet[asyncio.subprocess.Process] = WeakSet()
 
 
@@ -59,15 +61,16 @@ async def start(
 ) -> asyncio.subprocess.Process:
     """Start a program as the leader of its own session. Raises MissingProgram SH701."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
-            cwd=directory,
-            env=dict(env) if env is not None else None,
-            stdin=asyncio.subprocess.PIPE if reads else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
+        async with _one_loop_at_a_time():
+            process = await asyncio.create_subprocess_exec(
+                *arguments,
+                cwd=directory,
+                env=dict(env) if env is not None else None,
+                stdin=asyncio.subprocess.PIPE if reads else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
     except FileNotFoundError as error:
         if directory is not None and not directory.is_dir():
             raise
@@ -78,6 +81,19 @@ async def start(
         ) from error
     _started.add(process)
     return process
+
+
+@asynccontextmanager
+async def _one_loop_at_a_time() -> AsyncIterator[None]:
+    """A service has an event loop in each of two threads: uvloop refuses to start a program in one while
+    the other one does so. It takes milliseconds.
+    """
+    while not _spawning.acquire(blocking=False):  # noqa: ASYNC110 - an event is of one loop
+        await asyncio.sleep(0.001)
+    try:
+        yield
+    finally:
+        _spawning.release()
 
 
 async def end(process: asyncio.subprocess.Process, grace_seconds: float = 2.0) -> None:
