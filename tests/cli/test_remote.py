@@ -137,6 +137,8 @@ def lines_of(text: str) -> list[str]:
     """Lines of progress, without what differs each time."""
     text = re.sub(r"\b[0-9a-f]{8}\b|\b\d{14}\b", "ID", text)
     text = re.sub(r"#\d+ by \S+", "#N by SOMEBODY", text)
+    # Whether it was built before depends on what else was deployed in the same service.
+    text = text.replace("built before, ", "")
     return [" ".join(line.split()) for line in re.sub(r"\d+\.\d+ (ms|s)\b", r"T \1", text).splitlines()]
 
 
