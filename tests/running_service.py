@@ -20,7 +20,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from shiphorn.demo.project import make_repository
+from shiphorn.demo.project import free_port, make_repository
 from shiphorn.model.deploy import Deploy, Order
 from shiphorn.service.apps import Apps
 from shiphorn.service.shipping import put_on_record
@@ -268,12 +268,3 @@ def until_up(client: httpx.Client) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

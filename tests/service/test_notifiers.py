@@ -17,6 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from shiphorn.adapters.notify_apprise import AppriseNotifier
+from shiphorn.demo.project import free_port
 from shiphorn.model.events import DeployFinished, Event, PhaseStarted
 from shiphorn.model.notices import Notice, Severity
 from shiphorn.service.apps import Apps
@@ -24,7 +25,6 @@ from shiphorn.service.notifiers import Announcer, pause
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from tests.little_web import Web
-from tests.running_service import free_port
 from tests.service.past import BLOG, SHOP, STAGING, deploy
 
 SHA = "6957bb87" + "0" * 32

@@ -10,9 +10,9 @@ import httpx
 import yaml
 from playwright.sync_api import Browser, expect
 
-from shiphorn.demo.project import make_repository
+from shiphorn.demo.project import free_port, make_repository
 from tests.programs import end_all_of
-from tests.running_service import HORN, environment_of, free_port, until_up
+from tests.running_service import HORN, environment_of, until_up
 
 
 def test_a_service_without_any_file_is_set_up_and_given_its_first_app(

@@ -13,13 +13,13 @@ import httpx
 import pytest
 import yaml
 
+from shiphorn.demo.project import free_port
 from tests.postgres import Database
 from tests.running_service import (
     HORN,
     Site,
     environment_of,
     fleet_of,
-    free_port,
     served,
     set_up,
     until_up,

@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, expect
 
+from shiphorn.demo.project import free_port
 from shiphorn.model.locks import Scope
 from shiphorn.service import locks
 from shiphorn.web.site import site_at
 from tests.programs import program
-from tests.running_service import LOGIN, PASSWORD, Site, free_port, served, set_up, write_service
+from tests.running_service import LOGIN, PASSWORD, Site, served, set_up, write_service
 
 SOON_SECONDS = 10.0
 

@@ -41,13 +41,6 @@ def make_repository(path: Path) -> None:
     _commit(path, "Greet from each region")
 
 
-def change_repository(path: Path) -> None:
-    """A second version: another greeting, in another colour."""
-    _replace(path / "public/page.html", "Ahoy from", "Full steam ahead from")
-    _replace(path / "public/style.css", "#0b2545", "#7f1d1d")
-    _commit(path, "Full steam ahead")
-
-
 def break_repository(path: Path) -> None:
     """A third version, which fails in one region only."""
     _replace(path / "app.py", "send_response(200)", 'send_response(500 if FACTS["region"] == "us" else 200)')

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,3 +34,12 @@ class World:
     def apart(self) -> World:
         """The same, with connections of its own to hosts; whoever asks for it closes its `fleet`."""
         return replace(self, fleet=self.fleet.apart())
+
+    @asynccontextmanager
+    async def visiting(self) -> AsyncIterator[World]:
+        """The same for a while, with connections of its own, which are closed at the end."""
+        world = self.apart()
+        try:
+            yield world
+        finally:
+            await world.fleet.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -13,13 +11,12 @@ from typing import Any
 from shiphorn.model.audit import Act
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
+from shiphorn.service import spreadsheet
 from shiphorn.service.access import EVERYWHERE, require
 from shiphorn.store.audit import Wanted
 from shiphorn.store.store import Store
 
 _COLUMNS = tuple(field.name for field in fields(Act))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet compute a cell (OWASP, CSV injection)."""
 
 
 def record(
@@ -76,20 +73,10 @@ def csv_lines(store: Store, wanted: Wanted | None = None) -> Iterator[str]:
 
     A cell that a spreadsheet would compute begins with an apostrophe.
     """
-    yield _csv(_COLUMNS)
+    yield spreadsheet.line(_COLUMNS)
     for act in store.audit.export(wanted):
         row = asdict(act) | {
             "at": datetime.fromtimestamp(act.at, UTC).isoformat(timespec="milliseconds"),
             "facts": json.dumps(act.facts, ensure_ascii=False),
         }
-        yield _csv([_harmless(str(row[name])) for name in _COLUMNS])
-
-
-def _csv(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        yield spreadsheet.line([spreadsheet.harmless(str(row[name])) for name in _COLUMNS])

@@ -77,10 +77,6 @@ class Graph:
         row = self._rows.get(ref)
         return None if row is None else self._nodes[row].commit
 
-    def refs_of(self, row: int) -> Sequence[Mapping[str, Any]]:
-        """The names at a commit: {name, kind, default}, the default branch first."""
-        return self._refs.get(row, [])
-
     def find(self, text: str, limit: int = FOUND_LIMIT) -> list[int]:
         """Rows whose id begins with the text, or whose subject, author or branch has it; any case."""
         wanted = text.strip().casefold()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,15 +11,12 @@ from typing import Any
 from shiphorn.model.deploy import DeployState
 from shiphorn.model.history import DeployFilter, DeployRow
 from shiphorn.model.people import Caller
-from shiphorn.service import sight
+from shiphorn.service import sight, spreadsheet
 from shiphorn.store.history import COMMIT
 from shiphorn.store.store import Store
 
 SEARCHED = 10_000
 """A text is looked for in so many deploys a page: a database has no index for a part of a text."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet may take for the beginning of a formula (OWASP, "CSV Injection"; ASVS 1.2.10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +58,10 @@ def as_csv(rows: Iterable[DeployRow]) -> Iterator[str]:
 
     Texts that a spreadsheet could take for a formula begin with an apostrophe.
     """
-    yield _csv_line([*_FIELDS, "seconds"])
+    yield spreadsheet.line([*_FIELDS, "seconds"])
     for row in rows:
         seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
-        yield _csv_line([*(_cell(name, getattr(row, name)) for name in _FIELDS), seconds])
+        yield spreadsheet.line([*(_cell(name, getattr(row, name)) for name in _FIELDS), seconds])
 
 
 def as_json_lines(rows: Iterable[DeployRow]) -> Iterator[str]:
@@ -87,11 +82,4 @@ def _cell(name: str, value: Any) -> str:
         return ""
     if isinstance(value, float) and name.endswith("_at"):
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+    return spreadsheet.harmless(value) if isinstance(value, str) else str(value)

@@ -32,11 +32,8 @@ async def plan(service: Service, caller: Caller, order: Order) -> Plan:
     service.config(caller, *_of(scope))
     require(caller, Role.DEPLOYER, scope, "see what a deploy would run")
     config, _ = await service.apps.config_at(service.world, order.app, order.environment, order.ref)
-    world = service.world.apart()
-    try:
+    async with service.world.visiting() as world:
         return await make(world, config, replace(order, actor=caller.name))
-    finally:
-        await world.fleet.close()
 
 
 async def why(service: Service, caller: Caller, order: Order) -> gates.Why:
@@ -87,11 +84,8 @@ async def converge(
     scope = Scope(app, environment)
     config = service.config(caller, app, environment)
     require(caller, Role.DEPLOYER, scope, f"converge {scope}")
-    world = service.world.apart()
-    try:
+    async with service.world.visiting() as world:
         orders = await fleet.behind(world, config, environment, selection, caller.name)
-    finally:
-        await world.fleet.close()
     keys = [f"{key} {order.ref}" if key else "" for order in orders]
     return [await ship(service, caller, order, key=one) for order, one in zip(orders, keys, strict=True)]
 
@@ -101,11 +95,8 @@ async def status(
 ) -> fleet.EnvironmentStatus:
     """What the hosts of an environment run, asked now."""
     config = service.config(caller, app, environment)
-    world = service.world.apart()
-    try:
+    async with service.world.visiting() as world:
         return await fleet.status(world, config, environment, selection)
-    finally:
-        await world.fleet.close()
 
 
 async def resolved(service: Service, caller: Caller, app: str, environment: str) -> list[Host]:
@@ -134,13 +125,10 @@ async def execute(
     require(caller, Role.DEPLOYER, scope, f"run commands on the hosts of {scope}")
     facts = {"command": command, "user": user, "hosts": str(selection)}
     await asyncio.to_thread(_audit, service, caller, "exec", scope, "", facts)
-    world = service.world.apart()
-    try:
+    async with service.world.visiting() as world:
         return await fleet.execute(
             world, config, environment, selection, command, timeout_seconds=timeout_seconds, user=user
         )
-    finally:
-        await world.fleet.close()
 
 
 def ask(service: Service, caller: Caller, deploy_id: int, wish: Wish, reason: str = "") -> None:

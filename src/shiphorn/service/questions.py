@@ -79,11 +79,8 @@ async def releases(
 async def doctor(service: Service, caller: Caller, app: str, environment: str) -> list[doctors.Check]:
     """Whether everything is there that a deploy needs. Raises NotFound SH580, ConfigError SH110."""
     config = service.config(caller, app, environment)
-    world = service.world.apart()
-    try:
+    async with service.world.visiting() as world:
         return [check async for check in doctors.examine(world, config, environment, caller.name)]
-    finally:
-        await world.fleet.close()
 
 
 async def check(service: Service, caller: Caller, app: str) -> dict[str, list[HostConfig]]:
