@@ -231,7 +231,7 @@ def wait_until_it_answers(port: int) -> None:
 
 def token() -> str:
     """A token of ada's for the API."""
-    from shiphorn.service import people  # noqa: PLC0415
+    from shiphorn.service.people import people  # noqa: PLC0415
 
     with store() as opened:
         ada = opened.people.by_login("ada")

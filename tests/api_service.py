@@ -20,10 +20,10 @@ from shiphorn.model.events import DeployStarted
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Person, Role
 from shiphorn.service.apps import Apps
+from shiphorn.service.commits.histories import Histories
+from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.histories import Histories
-from shiphorn.service.live import Live
-from shiphorn.service.people import make_token
+from shiphorn.service.people.people import make_token
 from shiphorn.service.service import Service
 from shiphorn.store.store import Store
 from shiphorn.web.app import make_app

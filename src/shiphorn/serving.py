@@ -32,15 +32,15 @@ from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.commits.histories import Histories
+from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.histories import Histories
-from shiphorn.service.lag import Lag
-from shiphorn.service.live import Live
-from shiphorn.service.notifiers import Announcer
+from shiphorn.service.operations.lag import Lag
+from shiphorn.service.operations.told import log_event
+from shiphorn.service.people.sign_in import needs_set_up, purge
 from shiphorn.service.service import Service
-from shiphorn.service.sign_in import needs_set_up, purge
-from shiphorn.service.told import log_event
-from shiphorn.service.webhooks import KEPT_SECONDS, Courier
+from shiphorn.service.telling.notifiers import Announcer
+from shiphorn.service.telling.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
 from shiphorn.web.metrics import Metrics

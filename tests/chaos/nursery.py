@@ -23,7 +23,7 @@ MODULES = (
     "shiphorn.cli.desk_here",
     "shiphorn.cli.shipping",
     "shiphorn.engine.durable",
-    "shiphorn.service.fleet",
+    "shiphorn.service.hosts.fleet",
     "shiphorn.service.shipping",
     "shiphorn.wiring",
 )

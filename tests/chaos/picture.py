@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.deploy.resolve import shipped
-from shiphorn.service.intent import intended_release, standing_of
+from shiphorn.service.hosts.intent import intended_release, standing_of
 from shiphorn.store.store import Store
 from tests.chaos.arena import Arena
 

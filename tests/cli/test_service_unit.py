@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from shiphorn.service.unit import Installation, unit
+from shiphorn.service.operations.unit import Installation, unit
 
 HORN = [sys.executable, "-c", "from shiphorn.cli.main import main; main()"]
 

@@ -35,9 +35,9 @@ from shiphorn.deploy.world import World
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
 from shiphorn.model.locks import Scope
 from shiphorn.model.target import Selection
-from shiphorn.service import fleet as fleet_service
 from shiphorn.service import locks as lock_service
-from shiphorn.service.intent import Standing
+from shiphorn.service.hosts import fleet as fleet_service
+from shiphorn.service.hosts.intent import Standing
 from shiphorn.service.shipping import Shipping
 from shiphorn.wiring import open_shipping, open_world
 from tests.deploy.conftest import Site

@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 from shiphorn.config.load import load_text
 from shiphorn.model.target import Selection
-from shiphorn.service import fleet
-from shiphorn.service.fleet import EnvironmentStatus
-from shiphorn.service.intent import Standing
+from shiphorn.service.hosts import fleet
+from shiphorn.service.hosts.fleet import EnvironmentStatus
+from shiphorn.service.hosts.intent import Standing
 from shiphorn.store.store import Store
 from shiphorn.wiring import open_store, open_world
 from tests.deploy.conftest import Done

@@ -12,7 +12,7 @@ from shiphorn.model.deploy import Kind
 from shiphorn.model.events import Continued, DeployFinished, Event, Paused, PhaseStarted, Queued
 from shiphorn.model.locks import Scope
 from shiphorn.model.notices import Audience, Moment, Notice, Quiet, Severity, address
-from shiphorn.service.announcing import Subject, announcement, moment_of, together, trial
+from shiphorn.service.telling.announcing import Subject, announcement, moment_of, together, trial
 
 SHA = "6957bb87" + "0" * 32
 URL = "https://deploy.example.com/deploys/812"

@@ -8,7 +8,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import local
 from shiphorn.model.target import Selection
 from shiphorn.service.board import Board, Cell, board
-from shiphorn.service.hosts import HostCounts
+from shiphorn.service.hosts.listed import HostCounts
 from shiphorn.store.store import Store
 from tests.service.past import APPS, BLOG, SHOP, STAGING, deploy, observe, place_hosts, somebody
 

@@ -12,7 +12,7 @@ from shiphorn.adapters.vault import Vault
 from shiphorn.errors import ConfigError
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Role
-from shiphorn.service.cli_sign_in import (
+from shiphorn.service.people.cli_sign_in import (
     Agreement,
     Applicant,
     agree,
@@ -22,7 +22,7 @@ from shiphorn.service.cli_sign_in import (
     deny,
     sign_out,
 )
-from shiphorn.service.sign_in import caller_of_token
+from shiphorn.service.people.sign_in import caller_of_token
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 

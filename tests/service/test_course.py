@@ -13,7 +13,7 @@ from shiphorn.model.events import (
     PhaseStarted,
     RollbackStarted,
 )
-from shiphorn.service.course import course
+from shiphorn.service.deploys.course import course
 
 RUNNING = Deploy(7, "7-a", Order("shop", "production", actor="ada"), "", "", "", 100.0)
 

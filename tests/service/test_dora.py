@@ -7,7 +7,7 @@ import pytest
 from shiphorn.errors import Refused
 from shiphorn.model.deploy import DeployState, Kind
 from shiphorn.model.history import DeployRow
-from shiphorn.service import dora
+from shiphorn.service.history import dora
 from tests.service.past import BLOG, row
 
 DAY = 86400.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shiphorn.model.deploy import HostState, Placed
-from shiphorn.service import fleetmap
+from shiphorn.service.deploys import fleetmap
 
 
 def host(position: int, name: str, region: str, zone: str = "", *roles: str) -> Placed:

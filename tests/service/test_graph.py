@@ -9,8 +9,8 @@ from pathlib import Path
 
 from shiphorn.model.graph import Diff, Node, Ref, RefKind, Refs
 from shiphorn.model.release import Commit
-from shiphorn.service.graph import Graph, Graphs, Standing
-from shiphorn.service.lanes import Lanes, lay_out
+from shiphorn.service.commits.graph import Graph, Graphs, Standing
+from shiphorn.service.commits.lanes import Lanes, lay_out
 from tests.histories import busy
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shiphorn.config.load import Config, load_text
-from shiphorn.service.histories import Histories
+from shiphorn.service.commits.histories import Histories
 from shiphorn.wiring import open_world
 from tests.service.test_preview import Repository
 

@@ -12,8 +12,9 @@ from shiphorn.model.events import PhaseFinished
 from shiphorn.model.history import DeployFilter
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import local
-from shiphorn.service import history, sight
-from shiphorn.service.estimate import Estimate, estimate
+from shiphorn.service import sight
+from shiphorn.service.deploys.estimate import Estimate, estimate
+from shiphorn.service.history import search as history
 from shiphorn.store.store import Store
 from tests.service.past import BLOG, SHOP, STAGING, deploy, row, somebody
 

@@ -9,10 +9,10 @@ from shiphorn.model.deploy import DeployState
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, local
 from shiphorn.model.target import Selection
-from shiphorn.service import hosts
-from shiphorn.service.hosts import HostFilter
-from shiphorn.service.intent import Standing
-from shiphorn.service.kept_fleet import KeptFleet
+from shiphorn.service.hosts import listed as hosts
+from shiphorn.service.hosts.intent import Standing
+from shiphorn.service.hosts.kept import KeptFleet
+from shiphorn.service.hosts.listed import HostFilter
 from shiphorn.store.store import Store
 from tests.service.past import APPS, BLOG, SHOP, deploy, observe, place_hosts, somebody
 

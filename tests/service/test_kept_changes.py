@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from shiphorn.adapters.git import GitSource
-from shiphorn.service.kept_changes import KeptChanges
+from shiphorn.service.commits.kept_changes import KeptChanges
 from tests.adapters.test_git import Repo
 
 

@@ -19,9 +19,9 @@ from shiphorn.model.events import Asked, DeployFinished, WatchProgress
 from shiphorn.model.locks import Scope
 from shiphorn.model.target import Host
 from shiphorn.service import heartbeat
-from shiphorn.service import live as lives
+from shiphorn.service.deploys import live as lives
+from shiphorn.service.deploys.live import Live, Update
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.live import Live, Update
 from shiphorn.store.records import row_of
 from shiphorn.store.store import Store
 from shiphorn.store.tables import events

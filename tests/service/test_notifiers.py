@@ -21,7 +21,7 @@ from shiphorn.demo.project import free_port
 from shiphorn.model.events import DeployFinished, Event, PhaseStarted
 from shiphorn.model.notices import Notice, Severity
 from shiphorn.service.apps import Apps
-from shiphorn.service.notifiers import Announcer, pause
+from shiphorn.service.telling.notifiers import Announcer, pause
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from tests.little_web import Web

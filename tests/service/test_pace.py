@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shiphorn.errors import Refused
-from shiphorn.service.pace import Pace, network_of
+from shiphorn.service.people.pace import Pace, network_of
 
 
 def test_who_asks_too_often_is_told_how_long_to_wait_and_others_go_on() -> None:

@@ -17,8 +17,9 @@ from shiphorn.errors import Forbidden, NotFound, Refused, Unknown
 from shiphorn.model.identity import Claims
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Person, Role, local
-from shiphorn.service import audit, people
-from shiphorn.service.sign_in import (
+from shiphorn.service import audit
+from shiphorn.service.people import people
+from shiphorn.service.people.sign_in import (
     Browser,
     IdentityRules,
     caller_of_session,

@@ -18,10 +18,10 @@ from shiphorn.model.release import Commit
 from shiphorn.model.target import Selection
 from shiphorn.service import orders
 from shiphorn.service.apps import Apps
+from shiphorn.service.commits.histories import Histories
+from shiphorn.service.deploys.live import Live
+from shiphorn.service.deploys.preview import Kept, kept, preview
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.histories import Histories
-from shiphorn.service.live import Live
-from shiphorn.service.preview import Kept, kept, preview
 from shiphorn.service.service import Service
 from shiphorn.wiring import open_world
 from tests.deploy.conftest import AUTHOR

@@ -6,7 +6,7 @@ import pytest
 
 from shiphorn.errors import NotFound
 from shiphorn.model.deploy import CommandOutput, Order
-from shiphorn.service.printed import lines_of, printed, printed_by, whole
+from shiphorn.service.deploys.printed import lines_of, printed, printed_by, whole
 from shiphorn.store.store import Store
 
 

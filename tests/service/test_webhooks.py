@@ -18,8 +18,8 @@ from shiphorn.errors import Forbidden, Refused
 from shiphorn.model.events import Asked, DeployStarted, PhaseStarted
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Role
-from shiphorn.service import webhooks
-from shiphorn.service.webhooks import Courier
+from shiphorn.service.telling import webhooks
+from shiphorn.service.telling.webhooks import Courier
 from shiphorn.store.store import Store
 from tests.little_web import Web
 from tests.service.past import BLOG, SHOP, STAGING, deploy

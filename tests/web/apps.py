@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from shiphorn.model.deploy import Deploy
 from shiphorn.model.people import Grant, Role, local
-from shiphorn.service import people
+from shiphorn.service.people import people
 from shiphorn.store.sqlite import open_sqlite
 from shiphorn.store.store import Store
 from tests.deploy.conftest import AUTHOR

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import shiphorn.web
 from shiphorn.model.deploy import Placed
-from shiphorn.service import fleetmap
+from shiphorn.service.deploys import fleetmap
 
 STATIC = Path(shiphorn.web.__file__).parent / "static"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"

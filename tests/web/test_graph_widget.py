@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import shiphorn.web
 from shiphorn.model.graph import Ref, RefKind, Refs
-from shiphorn.service.graph import Graph, Standing
+from shiphorn.service.commits.graph import Graph, Standing
 from tests.histories import busy
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Grant, Role
 from shiphorn.service import locks
-from shiphorn.service.numbers import Counted, Numbers
+from shiphorn.service.operations.numbers import Counted, Numbers
 from tests.running_service import Site
 
 FRESH_WITHIN_SECONDS = 15.0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shiphorn.model.health import Check
     from shiphorn.model.locks import Lock
     from shiphorn.model.settings import Command
-    from shiphorn.service.fleet import EnvironmentStatus, KeptRelease, Member
+    from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from shiphorn.cli import terminal
 from shiphorn.cli.serving import DatabaseOption, use_database
 
 if TYPE_CHECKING:
-    from shiphorn.service.backup import Installation
+    from shiphorn.service.operations.backup import Installation
 
 
 def backup(
@@ -24,7 +24,7 @@ def backup(
     database: DatabaseOption = "",
 ) -> None:
     """Write all that is on record into a file, while the service runs."""
-    from shiphorn.service.backup import KEY, back_up  # noqa: PLC0415
+    from shiphorn.service.operations.backup import KEY, back_up  # noqa: PLC0415
 
     use_database(database)
     made = terminal.run(back_up(_installation(), file, time.time(), with_key=with_key))
@@ -45,8 +45,8 @@ def restore(
     database: DatabaseOption = "",
 ) -> None:
     """Put back what a backup holds, once no service runs."""
-    from shiphorn.service.backup import KEY  # noqa: PLC0415
-    from shiphorn.service.backup import restore as put_back  # noqa: PLC0415
+    from shiphorn.service.operations.backup import KEY  # noqa: PLC0415
+    from shiphorn.service.operations.backup import restore as put_back  # noqa: PLC0415
 
     use_database(database)
     found = terminal.run(put_back(_installation(), file, replace=replace))
@@ -56,7 +56,7 @@ def restore(
 
 
 def _installation() -> Installation:
-    from shiphorn.service.backup import Installation  # noqa: PLC0415
+    from shiphorn.service.operations.backup import Installation  # noqa: PLC0415
     from shiphorn.wiring import home, open_database  # noqa: PLC0415
 
     return Installation(home().state, open_database)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
     from shiphorn.model.target import Host, Selection
-    from shiphorn.service.doctor import Check
-    from shiphorn.service.fleet import EnvironmentStatus, Member
     from shiphorn.service.gates import UnderWay, Why
+    from shiphorn.service.hosts.doctor import Check
+    from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
     from shiphorn.service.locks import Placed
     from shiphorn.service.shipping import Shipping
     from shiphorn.store.store import Store
@@ -286,7 +286,7 @@ async def ship(
 
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.model.locks import Scope  # noqa: PLC0415
-    from shiphorn.service.fleet import listed  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     environment = config.environment(order.environment)
@@ -307,7 +307,7 @@ async def ship(
 
 async def status(config: Config, environment: str, selected: Selection) -> EnvironmentStatus:
     """What an environment runs."""
-    from shiphorn.service.fleet import status as ask  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import status as ask  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
@@ -334,7 +334,7 @@ async def _plan(config: Config, order: Order) -> Plan:
 async def _converge(
     config: Config, environment: str, selected: Selection, console: Console | None, actor: str
 ) -> list[Ended]:
-    from shiphorn.service.fleet import behind  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import behind  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
@@ -394,7 +394,7 @@ async def _with_interrupts(shipping: Shipping, record: Deploy, work: Coroutine[A
 
 
 async def _releases(config: Config, environment: str, selected: Selection) -> Kept:
-    from shiphorn.service import fleet  # noqa: PLC0415
+    from shiphorn.service.hosts import fleet  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
@@ -403,7 +403,7 @@ async def _releases(config: Config, environment: str, selected: Selection) -> Ke
 
 
 async def _members(config: Config, environment: str, selected: Selection) -> list[Member]:
-    from shiphorn.service.fleet import members  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import members  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
@@ -411,7 +411,7 @@ async def _members(config: Config, environment: str, selected: Selection) -> lis
 
 
 async def _examine(config: Config, environment: str, actor: str) -> list[Check]:
-    from shiphorn.service.doctor import examine  # noqa: PLC0415
+    from shiphorn.service.hosts.doctor import examine  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
@@ -422,7 +422,7 @@ async def _execute(
     config: Config, environment: str, selected: Selection, text: str, timeout_seconds: float, user: str
 ) -> list[tuple[Host, CommandOutput | Problem]]:
     from shiphorn.model.locks import Scope  # noqa: PLC0415
-    from shiphorn.service.fleet import execute  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import execute  # noqa: PLC0415
     from shiphorn.wiring import actor, open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:

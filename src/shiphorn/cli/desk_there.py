@@ -24,9 +24,9 @@ from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
 from shiphorn.model.target import Host, Selection
-from shiphorn.service.doctor import Check
-from shiphorn.service.fleet import EnvironmentStatus, KeptRelease, Member
 from shiphorn.service.gates import UnderWay, Why
+from shiphorn.service.hosts.doctor import Check
+from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member
 from shiphorn.service.locks import Placed
 
 if TYPE_CHECKING:

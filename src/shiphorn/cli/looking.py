@@ -25,7 +25,7 @@ from shiphorn.cli.terminal import (
 from shiphorn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from shiphorn.service.fleet import EnvironmentStatus
+    from shiphorn.service.hosts.fleet import EnvironmentStatus
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENV", help="Environment.")]
 
@@ -172,7 +172,7 @@ def logs(
         terminal.print_json({"deploy": found.deploy, "outputs": outputs})
         return
     from shiphorn.cli.show import show_causes, show_folds, title  # noqa: PLC0415
-    from shiphorn.service.folding import fold  # noqa: PLC0415
+    from shiphorn.service.hosts.folding import fold  # noqa: PLC0415
 
     console = terminal.console()
     console.print(title(found.deploy))
@@ -239,7 +239,7 @@ def show_status(now: EnvironmentStatus) -> None:
 
     from shiphorn.cli.show import names, state, table, when  # noqa: PLC0415
     from shiphorn.cli.show_locks import show_in_force  # noqa: PLC0415
-    from shiphorn.service.intent import Standing  # noqa: PLC0415
+    from shiphorn.service.hosts.intent import Standing  # noqa: PLC0415
 
     console = terminal.console()
     seen = [one.seen for one in now.hosts if one.seen is not None]

@@ -29,8 +29,8 @@ def unit(
 ) -> None:
     """Print a systemd unit for this installation."""
     from shiphorn.cli.serving import address  # noqa: PLC0415
-    from shiphorn.service.unit import Installation  # noqa: PLC0415
-    from shiphorn.service.unit import unit as text_of  # noqa: PLC0415
+    from shiphorn.service.operations.unit import Installation  # noqa: PLC0415
+    from shiphorn.service.operations.unit import unit as text_of  # noqa: PLC0415
 
     address(listen)
     installed = Installation(_program(), listen, config.absolute(), proxies, user)

@@ -58,7 +58,7 @@ def execute(
         terminal.print_json([{"host": host.name, "result": one} for host, one in found])
     else:
         from shiphorn.cli.show import show_folds, show_problems  # noqa: PLC0415
-        from shiphorn.service.folding import fold  # noqa: PLC0415
+        from shiphorn.service.hosts.folding import fold  # noqa: PLC0415
 
         console = terminal.console()
         show_folds(console, fold(printed), len(found))
@@ -96,7 +96,7 @@ async def _offered(config: Config, name: str) -> tuple[OfferedKey, Path]:
     from shiphorn.adapters.ssh import SshTransport  # noqa: PLC0415
     from shiphorn.adapters.ssh_trust import known_hosts_files  # noqa: PLC0415
     from shiphorn.model.target import Selection  # noqa: PLC0415
-    from shiphorn.service.fleet import members  # noqa: PLC0415
+    from shiphorn.service.hosts.fleet import members  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:

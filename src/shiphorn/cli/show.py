@@ -12,8 +12,8 @@ from rich.table import Table
 
 from shiphorn.deploy.problems import summary
 from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, Kind, Problem
-from shiphorn.service.doctor import Check
-from shiphorn.service.folding import Fold
+from shiphorn.service.hosts.doctor import Check
+from shiphorn.service.hosts.folding import Fold
 
 NAMES_SHOWN = 6
 HOSTS_LISTED = 20

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from shiphorn.cli.show import counted, table, visible
 from shiphorn.model.settings import Command, SecretRef
-from shiphorn.service.fleet import Member
+from shiphorn.service.hosts.fleet import Member
 
 Row = tuple[str, str]
 """(key, value) of one setting, as text."""

@@ -12,11 +12,12 @@ from shiphorn.demo.company import LOCK_REASON, LOCK_SECONDS, LOCKED, LOCKED_BY, 
 from shiphorn.errors import DeployFailed
 from shiphorn.model.deploy import Deploy, Kind, Order
 from shiphorn.model.people import Caller, local
-from shiphorn.service import orders, people
+from shiphorn.service import orders
 from shiphorn.service.apps import Apps
+from shiphorn.service.commits.histories import Histories
+from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.histories import Histories
-from shiphorn.service.live import Live
+from shiphorn.service.people import people
 from shiphorn.service.service import Service
 from shiphorn.wiring import open_world
 

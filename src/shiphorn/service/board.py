@@ -11,7 +11,7 @@ from shiphorn.model.history import DeployRow, Place, Standings
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.people import Caller
 from shiphorn.service import sight
-from shiphorn.service.hosts import HostCounts, counted
+from shiphorn.service.hosts.listed import HostCounts, counted
 from shiphorn.store.store import Store
 
 

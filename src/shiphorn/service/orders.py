@@ -19,9 +19,10 @@ from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.release import Commit
 from shiphorn.model.target import Host, Selection
-from shiphorn.service import fleet, gates, locks, marks, records
+from shiphorn.service import gates, locks, marks, records
 from shiphorn.service.access import require
 from shiphorn.service.audit import record
+from shiphorn.service.hosts import fleet
 from shiphorn.service.service import Service
 from shiphorn.service.shipping import put_on_record
 

@@ -14,8 +14,9 @@ from shiphorn.model.people import Caller
 from shiphorn.model.redact import without_password
 from shiphorn.model.settings import HostSettings
 from shiphorn.model.target import Host, Selection
-from shiphorn.service import doctor as doctors
-from shiphorn.service import fleet, orders
+from shiphorn.service import orders
+from shiphorn.service.hosts import doctor as doctors
+from shiphorn.service.hosts import fleet
 from shiphorn.service.service import Service
 
 EVERYTHING = Selection()

@@ -15,14 +15,14 @@ from shiphorn.model.people import Caller, Role
 from shiphorn.ports import Notifier
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
-from shiphorn.service.delivery import DoraReports
+from shiphorn.service.commits.histories import Histories
+from shiphorn.service.commits.kept_changes import KeptChanges
+from shiphorn.service.deploys.live import Live
+from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
-from shiphorn.service.histories import Histories
-from shiphorn.service.kept_changes import KeptChanges
-from shiphorn.service.kept_fleet import KeptFleet
-from shiphorn.service.live import Live
+from shiphorn.service.history.delivery import DoraReports
+from shiphorn.service.hosts.kept import KeptFleet
 from shiphorn.service.records import get
-from shiphorn.service.report import Reports
 from shiphorn.store.store import Store
 
 

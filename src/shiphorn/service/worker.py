@@ -15,8 +15,8 @@ from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, ShiphornError
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
 from shiphorn.model.target import Selection
-from shiphorn.service import fleet
 from shiphorn.service.apps import Apps
+from shiphorn.service.hosts import fleet
 from shiphorn.service.shipping import Shipping, put_on_record
 from shiphorn.store.store import Store
 

@@ -15,8 +15,8 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from shiphorn.adapters.vault import Vault
-from shiphorn.service.cli_sign_in import MOST_QUESTIONS, QUESTIONS_SECONDS
-from shiphorn.service.pace import Pace
+from shiphorn.service.people.cli_sign_in import MOST_QUESTIONS, QUESTIONS_SECONDS
+from shiphorn.service.people.pace import Pace
 from shiphorn.service.service import Service
 from shiphorn.web import alive, filters
 from shiphorn.web.api import PATH, api

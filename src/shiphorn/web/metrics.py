@@ -25,8 +25,8 @@ from shiphorn.model.history import Place
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller
 from shiphorn.service.apps import Apps
-from shiphorn.service.lag import Lag
-from shiphorn.service.numbers import Counted, Numbers, taken
+from shiphorn.service.operations.lag import Lag
+from shiphorn.service.operations.numbers import Counted, Numbers, taken
 from shiphorn.store.store import Store
 
 LATE_EVENTS = 200

@@ -11,8 +11,8 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from shiphorn.service.people.sign_in import caller_of_session, caller_of_token
 from shiphorn.service.service import Service
-from shiphorn.service.sign_in import caller_of_session, caller_of_token
 
 SESSION_COOKIE = "horn_session"
 _HEADERS = {

@@ -11,8 +11,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark
 from shiphorn.model.release import Commit
-from shiphorn.service import commits, orders, questions
-from shiphorn.service.graph import WINDOW_LIMIT
+from shiphorn.service import orders, questions
+from shiphorn.service.commits import commit as commits
+from shiphorn.service.commits.graph import WINDOW_LIMIT
 from shiphorn.web.api.given import LARGEST, in_thread
 from shiphorn.web.given import TheCaller, TheService
 

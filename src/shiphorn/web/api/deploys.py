@@ -13,8 +13,9 @@ from shiphorn.deploy.plan import Plan
 from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, Kind, Wish
 from shiphorn.model.health import Health
 from shiphorn.model.history import DeployFilter, DeployRow
-from shiphorn.service import history, orders, records
+from shiphorn.service import orders, records
 from shiphorn.service.gates import Why
+from shiphorn.service.history import search as history
 from shiphorn.web.api.encoding import Plain
 from shiphorn.web.api.given import Before, Limit, Number, OrderBody, State, in_thread
 from shiphorn.web.given import TheCaller, TheService, TheSite

@@ -13,8 +13,8 @@ from msgspec import Meta
 from shiphorn.model.deploy import CommandOutput, Deploy, Problem
 from shiphorn.model.target import Host, Selection
 from shiphorn.service import orders, questions
-from shiphorn.service.doctor import Check
-from shiphorn.service.fleet import EnvironmentStatus, Member
+from shiphorn.service.hosts.doctor import Check
+from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
 from shiphorn.service.questions import Kept
 from shiphorn.web.api.given import SELECTED, Selected
 from shiphorn.web.given import TheCaller, TheService

@@ -12,12 +12,12 @@ from litestar.response import Stream
 
 from shiphorn.model.deploy import Kind
 from shiphorn.model.history import DeployFilter
-from shiphorn.service import history
-from shiphorn.service import hosts as fleet_service
-from shiphorn.service.delivery import Report
-from shiphorn.service.dora import Figures
-from shiphorn.service.hosts import FleetPage, HostFilter, HostHistory
-from shiphorn.service.intent import Standing
+from shiphorn.service.history import search as history
+from shiphorn.service.history.delivery import Report
+from shiphorn.service.history.dora import Figures
+from shiphorn.service.hosts import listed as fleet_service
+from shiphorn.service.hosts.intent import Standing
+from shiphorn.service.hosts.listed import FleetPage, HostFilter, HostHistory
 from shiphorn.web.api.given import Before, Limit, State, in_thread
 from shiphorn.web.given import TheCaller, TheService
 

@@ -12,7 +12,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
 from shiphorn.model.deploy import HostState
-from shiphorn.service.live import Update
+from shiphorn.service.deploys.live import Update
 from shiphorn.service.service import Service
 from shiphorn.web.api.given import LARGEST, Number
 from shiphorn.web.given import TheCaller, TheService

@@ -5,8 +5,8 @@ from __future__ import annotations
 from litestar import get, post
 from litestar.params import FromPath
 
-from shiphorn.service import notifiers as audiences
-from shiphorn.service.notifiers import Listed, Tried
+from shiphorn.service.telling import notifiers as audiences
+from shiphorn.service.telling.notifiers import Listed, Tried
 from shiphorn.web.api.given import in_thread
 from shiphorn.web.given import TheCaller, TheService
 

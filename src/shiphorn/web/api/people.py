@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Grant, Person, Role, Token
-from shiphorn.service import people as people_service
+from shiphorn.service.people import people as people_service
 from shiphorn.web.api.given import Number, ReasonBody, ScopeBody, in_thread
 from shiphorn.web.given import TheCaller, TheService, TheSite
 

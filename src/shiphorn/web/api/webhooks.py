@@ -10,8 +10,8 @@ from litestar.params import JSONBody
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.webhooks import Delivery, Webhook
-from shiphorn.service import webhooks as hooks
-from shiphorn.service.webhooks import DeliveryPage
+from shiphorn.service.telling import webhooks as hooks
+from shiphorn.service.telling.webhooks import DeliveryPage
 from shiphorn.web.api.given import Before, Limit, Number, ReasonBody, in_thread
 from shiphorn.web.given import TheCaller, TheService, TheVault
 

@@ -11,7 +11,7 @@ from litestar.response import Template
 
 from shiphorn.errors import ShiphornError
 from shiphorn.model.people import Caller
-from shiphorn.service import people
+from shiphorn.service.people import people
 from shiphorn.service.service import Service
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.security import SESSION_COOKIE

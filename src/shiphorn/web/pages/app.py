@@ -12,13 +12,13 @@ from litestar.response import Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
-from shiphorn.service import commits
 from shiphorn.service.board import board
+from shiphorn.service.commits import commit as commits
+from shiphorn.service.commits.graph import Graph, Standing
+from shiphorn.service.commits.histories import History
+from shiphorn.service.commits.standing import standing
 from shiphorn.service.freezes import frozen
-from shiphorn.service.graph import Graph, Standing
-from shiphorn.service.histories import History
 from shiphorn.service.service import Service
-from shiphorn.service.standing import standing
 from shiphorn.web import diff
 from shiphorn.web.given import TheCaller, TheService, TheSite
 

@@ -11,7 +11,15 @@ from litestar.connection import ASGIConnection
 from litestar.params import FromQuery, JSONBody
 from litestar.response import Template
 
-from shiphorn.service.cli_sign_in import CODE_SECONDS, agree, applicant, asked, code_for, deny, sign_out
+from shiphorn.service.people.cli_sign_in import (
+    CODE_SECONDS,
+    agree,
+    applicant,
+    asked,
+    code_for,
+    deny,
+    sign_out,
+)
 from shiphorn.web.given import OPEN, Form, TheCaller, TheService, TheSite, TheVault, in_thread
 
 POLL_SECONDS = 1.0

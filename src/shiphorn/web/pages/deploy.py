@@ -19,8 +19,9 @@ from shiphorn.errors import ConfigError, NotFound
 from shiphorn.model.deploy import TOLD, Deploy, Wish
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
-from shiphorn.service import after, fleetmap, orders, printed, records, report
-from shiphorn.service.live import Update
+from shiphorn.service import orders, records
+from shiphorn.service.deploys import after, fleetmap, printed, report
+from shiphorn.service.deploys.live import Update
 from shiphorn.service.service import Service
 from shiphorn.web.forms import Reason
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread

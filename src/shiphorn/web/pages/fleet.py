@@ -13,10 +13,11 @@ from shiphorn.errors import ShiphornError
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Role
 from shiphorn.model.target import Selection
-from shiphorn.service import hosts, orders
-from shiphorn.service.fleet import EnvironmentStatus
-from shiphorn.service.hosts import HostFilter
-from shiphorn.service.intent import Standing
+from shiphorn.service import orders
+from shiphorn.service.hosts import listed as hosts
+from shiphorn.service.hosts.fleet import EnvironmentStatus
+from shiphorn.service.hosts.intent import Standing
+from shiphorn.service.hosts.listed import HostFilter
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.queries import link, names, numbered
 

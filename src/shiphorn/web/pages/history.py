@@ -13,9 +13,9 @@ from litestar.response import Stream, Template
 
 from shiphorn.model.deploy import DeployState, Kind
 from shiphorn.model.history import DeployFilter
-from shiphorn.service import history
-from shiphorn.service.delivery import PERIODS
-from shiphorn.service.dora import DAY_SECONDS
+from shiphorn.service.history import search as history
+from shiphorn.service.history.delivery import PERIODS
+from shiphorn.service.history.dora import DAY_SECONDS
 from shiphorn.web.given import TheCaller, TheService, in_thread
 from shiphorn.web.queries import link, moment, names, numbered
 

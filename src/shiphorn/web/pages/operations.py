@@ -9,8 +9,8 @@ from typing import Any
 from litestar import Request, Response, get
 
 from shiphorn.errors import Unknown
+from shiphorn.service.people.sign_in import caller_of_token
 from shiphorn.service.service import Service
-from shiphorn.service.sign_in import caller_of_token
 from shiphorn.web.given import OPEN, TheMetrics, TheService, in_thread
 from shiphorn.web.metrics import seen_by, sees_all
 

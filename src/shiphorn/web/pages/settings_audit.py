@@ -15,7 +15,7 @@ from shiphorn import __version__
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import audit
 from shiphorn.service.access import EVERYWHERE, require
-from shiphorn.service.dora import DAY_SECONDS
+from shiphorn.service.history.dora import DAY_SECONDS
 from shiphorn.store.audit import Wanted
 from shiphorn.web.given import TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.pages.settings import tab

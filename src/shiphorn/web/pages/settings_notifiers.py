@@ -10,8 +10,8 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from shiphorn.model.people import Caller
-from shiphorn.service.notifiers import Tried, listed, trying
 from shiphorn.service.service import Service
+from shiphorn.service.telling.notifiers import Tried, listed, trying
 from shiphorn.web.given import TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.pages.settings import tab
 

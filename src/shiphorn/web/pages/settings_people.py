@@ -13,8 +13,8 @@ from litestar.response import Template
 from shiphorn.errors import Refused
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Role
-from shiphorn.service import people
 from shiphorn.service.access import EVERYWHERE, require
+from shiphorn.service.people import people
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.pages.settings import tab
 from shiphorn.web.queries import names

@@ -13,8 +13,8 @@ from litestar.response import Template
 from shiphorn.model.events import KINDS
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller
-from shiphorn.service import webhooks
 from shiphorn.service.service import Service
+from shiphorn.service.telling import webhooks
 from shiphorn.web.forms import Reason
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, TheVault, in_thread
 from shiphorn.web.pages.settings import tab

@@ -23,8 +23,8 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.target import Host, Selection
 from shiphorn.service import orders
-from shiphorn.service.histories import History
-from shiphorn.service.preview import Preview, preview
+from shiphorn.service.commits.histories import History
+from shiphorn.service.deploys.preview import Preview, preview
 from shiphorn.service.service import Service
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite
 

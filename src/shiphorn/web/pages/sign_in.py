@@ -12,8 +12,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from shiphorn.errors import NotFound, ShiphornError
-from shiphorn.service.service import Service
-from shiphorn.service.sign_in import (
+from shiphorn.service.people.sign_in import (
     Browser,
     needs_set_up,
     set_up,
@@ -21,6 +20,7 @@ from shiphorn.service.sign_in import (
     sign_in_by_link,
     sign_out,
 )
+from shiphorn.service.service import Service
 from shiphorn.web.given import OPEN, Form, TheService, TheSite, in_thread
 from shiphorn.web.security import SESSION_COOKIE
 from shiphorn.web.site import Site

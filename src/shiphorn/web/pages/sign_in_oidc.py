@@ -20,8 +20,8 @@ from shiphorn.config.service import OidcEntry
 from shiphorn.errors import NotFound, ShiphornError
 from shiphorn.model.people import Role
 from shiphorn.service.apps import Apps
+from shiphorn.service.people.sign_in import IdentityRules, sign_in_by_identity
 from shiphorn.service.service import Service
-from shiphorn.service.sign_in import IdentityRules, sign_in_by_identity
 from shiphorn.web.given import OPEN, TheService, TheSite, TheVault
 from shiphorn.web.pages.sign_in import browser, let_in, sign_in_page
 from shiphorn.web.site import Site

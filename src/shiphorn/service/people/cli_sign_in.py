@@ -19,7 +19,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Token
 from shiphorn.service.access import EVERYWHERE
 from shiphorn.service.audit import record
-from shiphorn.service.sign_in import caller_of_token
+from shiphorn.service.people.sign_in import caller_of_token
 from shiphorn.store.store import Store
 
 CODE_SECONDS = 600

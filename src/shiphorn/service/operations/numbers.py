@@ -11,7 +11,7 @@ from shiphorn.model.deploy import DeployState
 from shiphorn.model.history import Place
 from shiphorn.model.locks import Lock
 from shiphorn.service.apps import Apps
-from shiphorn.service.hosts import HostCounts, counted
+from shiphorn.service.hosts.listed import HostCounts, counted
 from shiphorn.store.store import Store
 
 FRESH_SECONDS = 5.0

@@ -15,7 +15,7 @@ from shiphorn.config.load import Config
 from shiphorn.deploy.world import World
 from shiphorn.errors import ShiphornError
 from shiphorn.ports import Source
-from shiphorn.service.graph import Graph, Graphs
+from shiphorn.service.commits.graph import Graph, Graphs
 
 FRESH_SECONDS = 30.0
 """A mirror that is older is fetched when somebody looks."""

@@ -13,8 +13,8 @@ from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, HostState,
 from shiphorn.model.events import BuildOutput, Event, PhaseFinished, WatchProgress, event_from_json
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.locks import Lock, Scope
-from shiphorn.service.course import Course, course
-from shiphorn.service.printed import Printed, printed
+from shiphorn.service.deploys.course import Course, course
+from shiphorn.service.deploys.printed import Printed, printed
 from shiphorn.store.store import Store
 
 HOSTS_LISTED = 200

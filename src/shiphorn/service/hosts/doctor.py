@@ -14,7 +14,7 @@ from shiphorn.errors import ShiphornError
 from shiphorn.model.deploy import Order
 from shiphorn.model.settings import SecretRef
 from shiphorn.model.target import Selection
-from shiphorn.service.fleet import members
+from shiphorn.service.hosts.fleet import members
 
 
 @dataclass(frozen=True, slots=True)

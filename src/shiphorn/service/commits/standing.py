@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shiphorn.service.graph import Standing
+from shiphorn.service.commits.graph import Standing
 from shiphorn.store.store import Store
 
 

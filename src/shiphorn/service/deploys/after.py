@@ -9,7 +9,7 @@ from shiphorn.model.deploy import Deploy, Kind, Order
 from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import orders
-from shiphorn.service.report import before_of
+from shiphorn.service.deploys.report import before_of
 from shiphorn.service.service import Service
 
 

@@ -10,8 +10,8 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Person, Role, Token
 from shiphorn.service.access import EVERYWHERE, require, where
 from shiphorn.service.audit import record
-from shiphorn.service.passwords import require_good
-from shiphorn.service.sign_in import LINK_SECONDS, require_login
+from shiphorn.service.people.passwords import require_good
+from shiphorn.service.people.sign_in import LINK_SECONDS, require_login
 from shiphorn.store.store import Store
 
 

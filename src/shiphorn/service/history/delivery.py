@@ -10,9 +10,11 @@ from shiphorn.deploy.world import World
 from shiphorn.errors import ShiphornError
 from shiphorn.model.history import DeployFilter, DeployRow, Place
 from shiphorn.model.people import Caller
-from shiphorn.service import dora, history, sight
+from shiphorn.service import sight
 from shiphorn.service.apps import Apps
-from shiphorn.service.dora import DAY_SECONDS, WEEK_SECONDS, Figures
+from shiphorn.service.history import dora
+from shiphorn.service.history import search as history
+from shiphorn.service.history.dora import DAY_SECONDS, WEEK_SECONDS, Figures
 
 PERIODS = (7, 30, 90)
 """Days that a report may be about."""

@@ -19,7 +19,7 @@ from shiphorn.model.history import DeployRow, KnownHost, Place, Shipped, Standin
 from shiphorn.model.people import Caller
 from shiphorn.model.target import Host
 from shiphorn.service import sight
-from shiphorn.service.intent import Standing, compared
+from shiphorn.service.hosts.intent import Standing, compared
 from shiphorn.store.places import Since
 from shiphorn.store.store import Store
 

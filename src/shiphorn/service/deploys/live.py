@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from shiphorn.model.deploy import Deploy
-from shiphorn.service import fleetmap, records
+from shiphorn.service import records
+from shiphorn.service.deploys import fleetmap
 from shiphorn.store.store import Store
 
 EVERY_SECONDS = 0.5

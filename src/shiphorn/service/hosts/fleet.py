@@ -21,7 +21,7 @@ from shiphorn.model.settings import Command, HostSettings, Login, SecretRef
 from shiphorn.model.target import Host, Selection
 from shiphorn.remote import scripts
 from shiphorn.remote.answers import outputs_of, parse_inspect, problems_of
-from shiphorn.service.intent import Standing, intended_release, standing_of
+from shiphorn.service.hosts.intent import Standing, intended_release, standing_of
 
 LOOK_TIMEOUT_SECONDS = 60.0
 

@@ -18,10 +18,10 @@ from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
+from shiphorn.service.commits.graph import Graph
+from shiphorn.service.commits.standing import standing
 from shiphorn.service.gates import Why, queue
-from shiphorn.service.graph import Graph
 from shiphorn.service.service import Service
-from shiphorn.service.standing import standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,10 @@ from shiphorn.model.people import Caller, Role
 from shiphorn.model.webhooks import Happened
 from shiphorn.ports import Notifier
 from shiphorn.service.access import EVERYWHERE, require
-from shiphorn.service.announcing import (
+from shiphorn.service.apps import Apps
+from shiphorn.service.audit import record
+from shiphorn.service.service import Service
+from shiphorn.service.telling.announcing import (
     BEGUN,
     KINDS,
     announcement,
@@ -26,9 +29,6 @@ from shiphorn.service.announcing import (
     together,
     trial,
 )
-from shiphorn.service.apps import Apps
-from shiphorn.service.audit import record
-from shiphorn.service.service import Service
 from shiphorn.store.store import Store
 
 LOOK_SECONDS = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shiphorn.errors import NotFound
-from shiphorn.service.folding import Fold, fold
+from shiphorn.service.hosts.folding import Fold, fold
 from shiphorn.store.records import FoldRow, digest_of
 from shiphorn.store.store import Store
 

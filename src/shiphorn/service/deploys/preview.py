@@ -22,11 +22,11 @@ from shiphorn.model.release import Commit
 from shiphorn.model.settings import Limits, Moment
 from shiphorn.model.target import Host
 from shiphorn.ports import Source
-from shiphorn.service.estimate import Estimate, estimate
+from shiphorn.service.commits.graph import Graph
+from shiphorn.service.deploys.estimate import Estimate, estimate
 from shiphorn.service.gates import UnderWay, queue
-from shiphorn.service.graph import Graph
-from shiphorn.service.hosts import listed
-from shiphorn.service.intent import Standing
+from shiphorn.service.hosts.intent import Standing
+from shiphorn.service.hosts.listed import listed
 from shiphorn.service.service import Service
 from shiphorn.store.store import Store
 

@@ -19,7 +19,7 @@ from shiphorn.model.people import Caller, Grant, Person, Role
 from shiphorn.model.times import span
 from shiphorn.service.access import EVERYWHERE
 from shiphorn.service.audit import record
-from shiphorn.service.passwords import require_good
+from shiphorn.service.people.passwords import require_good
 from shiphorn.store.store import Store
 
 SESSION_SECONDS = 14 * 86400.0

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from shiphorn.model.history import Place, Standings
-from shiphorn.service.hosts import FleetHost, listed
+from shiphorn.service.hosts.listed import FleetHost, listed
 from shiphorn.store.store import Store
 
 _State = tuple[object, ...]

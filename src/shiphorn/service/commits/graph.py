@@ -12,7 +12,7 @@ from typing import Any
 from shiphorn.model.graph import Node, Ref, RefKind, Refs
 from shiphorn.model.release import Commit
 from shiphorn.ports import GRAPH_LIMIT, Source
-from shiphorn.service.lanes import lay_out
+from shiphorn.service.commits.lanes import lay_out
 
 FOUND_LIMIT = 1_000
 WINDOW_LIMIT = 500

@@ -1,0 +1,1 @@
+"""Commits: the graph, what one changes, and where it is live."""

@@ -1,0 +1,1 @@
+"""Past deploys: searched, counted, and summed up in the DORA figures."""

@@ -1,0 +1,1 @@
+"""Hosts: what they run, what they should run, and questions to them."""

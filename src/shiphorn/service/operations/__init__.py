@@ -1,0 +1,1 @@
+"""What whoever runs the service needs: backups, figures, the log, the unit of systemd."""

@@ -1,0 +1,1 @@
+"""Telling others: people by notifiers, programs by webhooks."""
