@@ -5,7 +5,7 @@ ShiphornError
 ├── SourceError        SH2xx  git, the build or the artifact
 ├── ConnectError       SH3xx  a host cannot be reached or does not prove who it is
 ├── HostError          SH4xx  a host was reached and something on it is not as it must be
-├── Refused            SH5xx  shiphorn says no: a lock, a gate, a fence, a bad request
+├── Refused            SH5xx, SH9xx  shiphorn says no: a lock, a gate, a fence, a bad request
 │   ├── NotFound              what was asked for is not there
 │   ├── Forbidden             this person may not do that
 │   └── Unknown               nobody knows who asks: sign in

@@ -40,7 +40,8 @@ class Lock:
     """A lock, in force or not any more. Times are Unix seconds.
 
     A failed deploy placed it when there is a `deploy_id`: then `owner` is "", it is nobody's.
-    `until` None is for ever; `released_at` is None for one that is in force, or expired.
+    `until` None is for ever; `released_at` is None for one that is in force, or expired. `branch` is what
+    its owner has out there, until it is merged; "" for any other lock.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Lock:
     released_at: float | None = None
     released_by: str = ""
     release_reason: str = ""
+    branch: str = ""
 
     @property
     def scope(self) -> Scope:

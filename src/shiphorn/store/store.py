@@ -19,6 +19,7 @@ from shiphorn.store.pulse import Pulse
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
+from shiphorn.store.statuses import Statuses
 from shiphorn.store.tallies import Tallies
 from shiphorn.store.tokens import Tokens
 from shiphorn.store.webhooks import Webhooks
@@ -50,6 +51,7 @@ class Store:
         self.pulse = Pulse(database)
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
+        self.statuses = Statuses(database)
         self.tallies = Tallies(database)
 
     @property

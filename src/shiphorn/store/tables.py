@@ -169,12 +169,14 @@ locks = Table(
     Column("placed_at", Float, nullable=False),
     Column("until", Float),
     Column("deploy_id", ForeignKey("deploys.id")),
+    Column("branch", String, nullable=False, server_default=""),
     Column("released_at", Float),
     Column("released_by", String, nullable=False),
     Column("release_reason", Text, nullable=False),
     Index("locks_in_force", "released_at"),
 )
 """Locks of people, and of deploys that failed (`deploy_id`). An `app` or `environment` of "" means all.
+`branch` is the branch that is out there until it is merged, "" for any other lock.
 Rows stay when a lock is released: they are its history."""
 
 _persons_in_force = locks.c.released_at.is_(None) & locks.c.deploy_id.is_(None)
@@ -387,3 +389,120 @@ requests = Table(
     Column("at", Float, nullable=False),
 )
 """Orders that came with an idempotency key, and the deploy that the first of them made."""
+
+commit_statuses = Table(
+    "commit_statuses",
+    metadata,
+    Column("sha", String, primary_key=True),
+    Column("repository", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("context", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("commit_statuses_at", "at"),
+)
+"""The last word of each context on a commit: `source` is the forge of shiphorn.yml that brought it."""
+
+received = Table(
+    "received",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sender", String, nullable=False),
+    Column("delivery", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("problem", Text, nullable=False),
+    UniqueConstraint("sender", "delivery", name="one_receipt_a_delivery"),
+    Index("received_at", "at"),
+)
+"""What forges and builds sent: each `delivery` of a sender is taken once. What was refused is kept, too."""
+
+forge_deployments = Table(
+    "forge_deployments",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("forge", String, primary_key=True),
+    Column("remote", String, nullable=False),
+    Column("state", String, nullable=False),
+)
+"""How a forge knows a deploy (`remote`), and what it was told of it last."""
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("sha", String, nullable=False),
+    Column("selection", JSON, nullable=False),
+    Column("hosts", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("withdrawn_at", Float),
+    Index("approvals_of_commit", "app", "environment", "sha"),
+)
+"""Who approved that a commit goes to hosts: `hosts` is the sha256 of their names then."""
+
+auto_deploys = Table(
+    "auto_deploys",
+    metadata,
+    Column("app", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("sha", String, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("deploy_id", ForeignKey("deploys.id")),
+    Column("stopped_at", Float),
+    Column("stopped_by", String, nullable=False),
+    Column("stopped_reason", Text, nullable=False),
+)
+"""How far an environment is that deploys by itself: the commit it saw last, what it made of it, and
+whether it has been stopped since."""
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("branch", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("deploy_id", ForeignKey("deploys.id")),
+    Column("removed_at", Float),
+    Index("endpoints_of_app", "app", "environment", "name"),
+)
+"""Branches with an environment and a URL of their own, for a while."""
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+)
+"""Codes that people take from their account to a chat, by sha256: each works once."""
+
+told_messages = Table(
+    "told_messages",
+    metadata,
+    Column("notifier", String, primary_key=True),
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""The message of a chat that tells of a deploy, and is written anew when there is more to tell."""
