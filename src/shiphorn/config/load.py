@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config import whole
+from shiphorn.config import gates, whole
+from shiphorn.config.gates import GatesEntry
 from shiphorn.config.layers import (
     Explained,
     Layers,
@@ -113,6 +114,10 @@ class Config:
             found = self._model.environments[environment].freezes
             self._freezes[environment] = tuple(one.freeze for one in found)
         return self._freezes[environment]
+
+    def gates(self, environment: str) -> GatesEntry:
+        """What has to be true before a deploy to an environment."""
+        return self._model.environments[environment].gates
 
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""
@@ -253,7 +258,7 @@ def load_text(text: str, path: Path) -> Config:
 def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
     """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
-    found = whole.problems(data)
+    found = whole.problems(data) + gates.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:

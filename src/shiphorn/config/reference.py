@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
@@ -35,6 +36,10 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
+    ("gates", GatesEntry, None),
+    ("gates: approval", ApprovalEntry, None),
+    ("gates: after", AfterEntry, None),
+    ("A command of `gates`", GateCommand, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from shiphorn.store.approvals import Approvals
 from shiphorn.store.audit import Audit
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
@@ -52,6 +53,7 @@ class Store:
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
         self.statuses = Statuses(database)
+        self.approvals = Approvals(database)
         self.tallies = Tallies(database)
 
     @property
