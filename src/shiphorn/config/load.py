@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
+_GUARDED = ("gates", "freezes")
 _APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
 
@@ -268,6 +271,26 @@ def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path)
     secrets = {name: source(entry) for name, entry in model.secrets.items()}
     repo = _repository(model.repo, path.parent)
     return Config(path, text, model.app, repo, model.repo_tree, model.branch, secrets, model, data, positions)
+
+
+def guarded_by(config: Config, base: Config) -> Config:
+    """A config of a commit with the gates of the branch that it is to come to: none takes off its own.
+
+    Gates, freezes and the branch itself are those of `base`, in each environment that it has.
+    """
+    data = deepcopy(config._data)  # noqa: SLF001 - both are of this module
+    data["branch"] = base.branch
+    for name, before in base._data["environments"].items():  # noqa: SLF001
+        if name not in data["environments"]:
+            continue
+        entry = data["environments"][name] = dict(data["environments"][name] or {})
+        for key in _GUARDED:
+            entry.pop(key, None)
+            if key in (before or {}):
+                entry[key] = before[key]
+    if data == config._data:  # noqa: SLF001
+        return config
+    return load_data(data, config._positions, json.dumps(data), config.path)  # noqa: SLF001
 
 
 def source(entry: SecretEntry) -> SecretSource:
