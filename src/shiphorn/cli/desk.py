@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shiphorn.cli.answers import Checked, Ended, Kept, Printed, Unlocked
     from shiphorn.config.layers import Explained
     from shiphorn.deploy.plan import Plan
+    from shiphorn.model.approvals import Approval
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
@@ -103,6 +104,9 @@ class Desk(Protocol):
 
     def why(self, order: Order) -> Why:
         """Whether an order would be carried out now."""
+
+    def approve(self, subject: int | Order, reason: str, *, withdraw: bool) -> Approval | None:
+        """Approve a deploy by its number, or a commit; or take that back, which gives None."""
 
     def check(self) -> Checked:
         """The config, and what each host gets by it."""
