@@ -34,7 +34,7 @@ async def try_merge(mirror: Path, ours: str, theirs: str) -> MergeResult:
 
 async def commit_merge(mirror: Path, tree: str, parents: tuple[str, str], message: str, at: float) -> str:
     """Make the commit of a merge: the same one for the same arguments. Raises SourceError SH221."""
-    who = {"NAME": MERGER, "EMAIL": f"{MERGER}@localhost", "DATE": f"{int(at)} +0000"}
+    who = {"NAME": MERGER, "EMAIL": f"{MERGER}@localhost", "DATE": f"@{int(at)} +0000"}
     env = git_env() | {
         f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()
     }

@@ -279,7 +279,8 @@ def guarded_by(config: Config, base: Config) -> Config:
     Gates, freezes and the branch itself are those of `base`, in each environment that it has.
     """
     data = deepcopy(config._data)  # noqa: SLF001 - both are of this module
-    data["branch"] = base.branch
+    if config.branch != base.branch:
+        data["branch"] = base.branch
     for name, before in base._data["environments"].items():  # noqa: SLF001
         if name not in data["environments"]:
             continue
