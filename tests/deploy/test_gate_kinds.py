@@ -141,6 +141,20 @@ async def test_whoever_would_overwrite_what_is_live_is_told_whose_work_it_is(pla
     assert await place.says("contains live", {}, live, "a" * 40) == ("pass", gone)
 
 
+async def test_who_waited_while_somebody_else_shipped_more_does_not_take_that_back(place: Place) -> None:
+    older, newer = place.commit("one"), place.commit("two", "Grace")
+    await place.asked({})
+    waited = place.deployment({}, older)
+    place.shipped(newer, NOW, "production")
+    reason = (
+        f"contains live: deploy 2 came since this was ordered: {newer[:8]} two (Grace); live in production"
+    )
+    with pytest.raises(Refused) as refused:
+        await gates.pass_all(waited)
+    assert reason in refused.value.message
+    assert (await gates.pass_all(place.deployment({}, older))).endswith("goes back by 1 commit")
+
+
 @pytest.mark.parametrize("kind", [Kind.ROLLBACK, Kind.CONVERGE])
 async def test_rollbacks_and_converges_meet_no_gate_of_commits(place: Place, kind: Kind) -> None:
     wanted = {"tests": True, "approval": {}, "after": {"environment": "staging"}, "up_to_date": True}

@@ -93,6 +93,24 @@ async def test_a_deploy_waits_for_others_to_approve_also_when_its_process_died(s
     ]
 
 
+async def test_a_branch_that_is_behind_goes_out_merged(site: Site) -> None:
+    site.config["environments"]["production"]["gates"] = {"up_to_date": "merge"}
+    site.git("checkout", "--quiet", "-b", "search")
+    mine = site.commit("search")
+    site.git("checkout", "--quiet", "main")
+    (site.repo / "basket.txt").write_text("carry")
+    site.git("add", "--all")
+    site.git("commit", "--quiet", "--message", "basket")
+    done = await site.horn("deploy", "sample@search", "to", "production", "--yes")
+    assert done.status == 0, done
+    merged = site.git("rev-parse", "search")
+    assert f"✓ main was merged into search: {merged[:8]} goes out" in done.out
+    assert site.git("rev-parse", "search^1") == mine
+    assert site.pages() == ["search"] * 6
+    live = site.host(site.names[0]) / "current"
+    assert ((live / "basket.txt").read_text(), (live / "REVISION").read_text().strip()) == ("carry", merged)
+
+
 async def test_where_no_approval_is_wanted_none_is_given(site: Site) -> None:
     done = await as_bob(site, "approve", "production", "main")
     assert (done.status, "SH900 a deploy to production takes no approval" in done.err) == (5, True)

@@ -23,22 +23,22 @@ _FRESH_SECONDS = 60.0
 class ContainsLive:
     """Refuses a commit that would overwrite what is live: somebody else's build would be gone.
 
-    Going back to a commit that what is live came from is no accident; a `strict` one refuses that, too.
+    Going back to a commit that what is live came from is no accident, unless what is live was ordered later;
+    a `strict` one refuses it all the same.
     """
 
     name = "contains live"
 
     def __init__(self, setting: Setting, *, strict: bool) -> None:
+        self._store = setting.world.store
         self._source = setting.world.source(setting.config)
         self._strict = strict
 
     async def ask(self, question: Question) -> Answer:
         """Its answer."""
         sha, live = question.sha, question.live_sha
-        if not sha or not live:
-            return self._pass("nothing known of is live")
-        if sha == live:
-            return self._pass("it is live already")
+        if not sha or not live or sha == live:
+            return self._pass("it is live already" if sha and live else "nothing known of is live")
         if not await self._source.has(live):
             unknown = f"the repository does not have {live[:8]}, which is live"
             return self._refuse(question, unknown) if self._strict else self._pass(unknown)
@@ -46,8 +46,22 @@ class ContainsLive:
         if not lost:
             return self._pass("contains what is live")
         if not self._strict and not await self._source.log(live, sha, limit=1):
-            return self._pass(f"goes back by {_counted(lost)}")
+            return self._back(question, lost)
         return self._refuse(question, f"you would overwrite {listed(lost)}")
+
+    def _back(self, question: Question, lost: Sequence[Commit]) -> Answer:
+        newer = self._came_since(question)
+        if newer:
+            return self._refuse(question, f"deploy {newer} came since this was ordered: {listed(lost)}")
+        return self._pass(f"goes back by {_counted(lost)}")
+
+    def _came_since(self, question: Question) -> int:
+        """The deploy that made what is live, if it was ordered after this one, which may have waited long:
+        then nobody who ordered this one meant to go back.
+        """
+        place = (question.order.app, question.order.environment)
+        row = self._store.history.standings([place]).live.get(place) if question.deploy_id else None
+        return row.id if row is not None and row.id > question.deploy_id else 0
 
     def _pass(self, reason: str) -> Answer:
         return Answer(self.name, Verdict.PASS, reason)

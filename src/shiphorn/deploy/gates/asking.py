@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from shiphorn.config.load import Config
+from shiphorn.deploy import resolve
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.gates.ancestry import ContainsLive, UpToDate
 from shiphorn.deploy.gates.approval import Approved
@@ -207,8 +208,11 @@ def _question(deployment: Deployment) -> Question:
     if order.kind == Kind.ROLLBACK and order.ref and not sha:
         history = deployment.world.store.deploys.history(order.app, order.environment, limit=1000)
         sha = next((one.sha for one in history if one.release == order.ref and one.sha), "")
-    now = time.time()
-    return Question(order, sha, record.from_sha, now, _since(deployment, now), deployment.id, record.run)
+    now, live = time.time(), record.from_sha
+    if order.kind == Kind.DEPLOY:
+        # Others may ship while this one waits.
+        live = resolve.live_sha(deployment.world.store, order.app, order.environment)
+    return Question(order, sha, live, now, _since(deployment, now), deployment.id, record.run)
 
 
 def _since(deployment: Deployment, now: float) -> float:
