@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func, or_, select
 
 from shiphorn.model.deploy import DeployState
 from shiphorn.store.patience import patient
-from shiphorn.store.tables import bad_marks, deploys, events, locks
+from shiphorn.store.tables import approvals, bad_marks, commit_statuses, deploys, events, locks
 
 _ACTIVE = tuple(state for state in DeployState if state.active)
 _MOVING = (deploys.c.id, deploys.c.state, deploys.c.phase, deploys.c.wave, deploys.c.wish, deploys.c.turn)
@@ -20,11 +20,14 @@ class Pulse:
         self._database = database
 
     def taken(self, now: float) -> str:
-        """A text that is another one when a deploy began, moved or ended, or a lock or mark changed.
+        """A text that is another one when a deploy began, moved or ended, a lock or mark changed,
+        somebody approved or a build was told of.
 
         It reads by indexes alone: the newest numbers, the deploys under way, the locks in force.
         """
-        newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks)]
+        newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks, approvals)]
+        # What builds say may be told late; most of it is newer than what is known.
+        newest.append(select(func.max(commit_statuses.c.at)))
         under_way = select(*_MOVING).where(deploys.c.state.in_(_ACTIVE))
         in_force = (
             select(locks.c.id)
