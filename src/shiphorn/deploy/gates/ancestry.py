@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from shiphorn.model.release import Commit
 _NAMED = 3
 """How many commits a reason names."""
 _COUNTED = 200
+_FETCH_SECONDS = 20.0
 _FRESH_SECONDS = 60.0
 """How long a mirror that was fetched while a deploy waits is good enough."""
 
@@ -168,10 +170,7 @@ class UpToDate:
         if question.order.ref in heads:
             return question.order.ref
         there = [name for name, sha in heads.items() if sha == question.sha]
-        if len(there) == 1:
-            return there[0]
-        ahead = [name for name in heads if question.sha in await self._source.parents(heads[name])]
-        return ahead[0] if len(ahead) == 1 and question.deploy_id else ""
+        return there[0] if len(there) == 1 else ""
 
     async def _is_ours(self, head: str, question: Question) -> bool:
         """Whether this deploy has merged already, and died before that was on record."""
@@ -189,8 +188,9 @@ class UpToDate:
         """A deploy asks for what was pushed lately; where the forge is down the mirror has to do."""
         if question.since is not None and time.monotonic() - self._fetched > _FRESH_SECONDS:
             self._fetched = time.monotonic()
-            with suppress(SourceError):
-                await self._source.refresh()
+            with suppress(SourceError, TimeoutError):
+                async with asyncio.timeout(_FETCH_SECONDS):
+                    await self._source.refresh()
 
     def _pass(self, reason: str) -> Answer:
         return Answer(self.name, Verdict.PASS, reason)
