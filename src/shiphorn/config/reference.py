@@ -6,11 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.endpoints import VhostEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
     CommandEntry,
     Commands,
+    EndpointCommands,
+    EndpointsEntry,
     Environment,
     FreezeEntry,
     HostEntry,
@@ -35,6 +38,9 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
+    ("endpoints", EndpointsEntry, None),
+    ("endpoints: vhost", VhostEntry, None),
+    ("endpoints: commands", EndpointCommands, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
@@ -92,7 +98,7 @@ def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None
     rows = [
         f"| `{field.alias or name}` | {_default(field)} | {field.description} |\n"
         for name, field in model.model_fields.items()
-        if without is None or name not in without.model_fields
+        if not field.exclude and (without is None or name not in without.model_fields)
     ]
     also = " Also every key of the layers." if without is not None else ""
     about = (model.__doc__ or "").strip().splitlines()[0]
