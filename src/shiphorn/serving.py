@@ -34,6 +34,7 @@ from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
+from shiphorn.service.endpoints.keeper import Keeper
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
@@ -242,6 +243,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _keep_warm(service),
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
+                lambda: Keeper(service).work(),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
                 lag.watch,
             )
@@ -271,6 +273,7 @@ async def _keep_fresh(apps: Apps, world: World) -> None:
             await apps.refresh_repositories(world)
             rest = REPOSITORIES_SECONDS
         await asyncio.to_thread(apps.refresh)
+        apps.know(await asyncio.to_thread(world.store.endpoints.there))
         await asyncio.sleep(REFRESH_SECONDS)
         rest -= REFRESH_SECONDS
 

@@ -126,6 +126,11 @@ class Config:
         """The names of all environments, but for those of endpoints."""
         return tuple(name for name in self._model.environments if not is_endpoint(name))
 
+    @property
+    def endpoint_environments(self) -> tuple[str, ...]:
+        """The names of the environments that endpoints have."""
+        return tuple(name for name in self._model.environments if is_endpoint(name))
+
     def endpoints(self, environment: str) -> EndpointsEntry | None:
         """How branches get endpoints on the hosts of an environment; None where they get none."""
         return self._model.environments[environment].endpoints
