@@ -61,6 +61,10 @@ class Nginx:
         answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", headers={"host": host})
         return answer.status_code, answer.text
 
+    def until_answers(self, host: str, expected: tuple[int, str]) -> None:
+        """Wait for an answer for a host name."""
+        self.until(lambda: self.get(host) == expected)
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait for something: after a reload the old workers answer for a moment."""
         given_up_at = time.monotonic() + 20

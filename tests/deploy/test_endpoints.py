@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tests.deploy.conftest import Site
 from tests.nginx import Nginx, nginx_in
 from tests.programs import end_all_of
 
+NOTHING = (404, "nothing here\n")
 HOSTS = [DemoHost("web1", "eu", roles=("web",)), DemoHost("db1", "eu", roles=("db",))]
 
 
@@ -66,7 +66,7 @@ async def test_two_branches_are_live_side_by_side_until_one_is_removed(site: Sit
         assert done.status == 0, done.out + done.err
         host = f"{name.replace('/', '-')}.staging.example.com"
         assert f"http://{host}" in done.out
-        nginx.until(lambda host=host, page=page: nginx.get(host) == (200, page))
+        nginx.until_answers(host, (200, page))
     home = site.fleet.home("web1")
     assert sorted(path.name for path in (home / "sample-endpoints").iterdir()) == ["feature-one", "two"]
     assert not (site.fleet.home("db1") / "sample-endpoints").exists()
@@ -77,7 +77,7 @@ async def test_two_branches_are_live_side_by_side_until_one_is_removed(site: Sit
     ]
     done = await site.horn("endpoint", "remove", "feature/one")
     assert (done.status, done.out) == (0, "staging~feature-one is gone.\n"), done.err
-    nginx.until(lambda: nginx.get("feature-one.staging.example.com")[0] == 404)
+    nginx.until_answers("feature-one.staging.example.com", NOTHING)
     assert nginx.get("two.staging.example.com") == (200, "second page")
     assert [path.name for path in (home / "sample-endpoints").iterdir()] == ["two"]
     assert nginx.files == ["shiphorn-sample-staging-two.conf"]

@@ -77,11 +77,19 @@ def find(service: Service, caller: Caller, app: str, text: str) -> Endpoint:
     return listing.named(found, app, text)
 
 
+def any_of(service: Service, caller: Caller, endpoint_id: int) -> Endpoint:
+    """An endpoint that the caller sees, also one that is gone. Raises NotFound SH935."""
+    found = service.store.endpoints.get(endpoint_id)
+    if found is None or not caller.sees(_scope(found)):
+        raise NotFound("SH935", f"there is no endpoint {endpoint_id}.", hint="See: horn endpoint list")
+    return found
+
+
 def get(service: Service, caller: Caller, endpoint_id: int) -> Endpoint:
     """An endpoint that is not gone. Raises NotFound SH935."""
-    found = service.store.endpoints.get(endpoint_id)
-    if found is None or found.state == EndpointState.GONE or not caller.sees(_scope(found)):
-        raise NotFound("SH935", f"there is no endpoint {endpoint_id}.", hint="See: horn endpoint list")
+    found = any_of(service, caller, endpoint_id)
+    if found.state == EndpointState.GONE:
+        raise NotFound("SH935", f"endpoint {endpoint_id} is gone.", hint="Make it again.")
     return found
 
 
