@@ -35,9 +35,9 @@ async def create(
     Raises Forbidden SH550, NotFound SH580, ConfigError SH110, SH183, SourceError, Refused SH930 to SH936.
     """
     config = service.config(caller, app, environment)
-    where = making.environment_for(config, environment)
-    scope = Scope(app, where)
+    scope = Scope(app, environment or making.environment_for(config))
     require(caller, Role.DEPLOYER, scope, f"make an endpoint in {scope}")
+    where = making.environment_for(config, scope.environment)
     wanted = Wanted(branch, where, ttl_seconds, origin)
     endpoint, is_new = await making.make(service.world, config, caller.name, wanted, time.time())
     _refresh(service)

@@ -58,7 +58,7 @@ def endpoints(service: TheService, caller: TheCaller, app: FromQuery[str] = "") 
 
 @post("/endpoints", status_code=201)
 async def create(service: TheService, caller: TheCaller, data: JSONBody[EndpointBody]) -> Made:
-    """Give a branch an endpoint, and order its deploy; one that it has stays longer, and is deployed again."""
+    """Give a branch an endpoint, and order its deploy; one that it has stays longer, and is deployed anew."""
     return await orders.create(
         service,
         caller,
