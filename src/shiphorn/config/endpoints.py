@@ -26,7 +26,7 @@ from shiphorn.model.times import seconds_of
 from shiphorn.remote import vhost
 from shiphorn.remote.vhost import BASE, HOST_NAME, PLAIN_PATH, SUFFIX, Answering, Vhost
 
-SHORTEST_NAME = 12
+SHORTEST_NAME = 13
 _OWN = ("endpoint", "name", "branch", "url", "port")
 """Placeholders that an endpoint has besides those of every host; `{name}` and `{endpoint}` are the same."""
 _KNOWN = (*PLACEHOLDERS, *_OWN)

@@ -27,10 +27,13 @@ vhost_take_back() {
     rm -f "$VHOST_DIR/.$1.unproven"
 }
 
+# vhost_sweep: take back what was never proven; whether there was any is in SWEPT.
 vhost_sweep() {
+    SWEPT=
     set +f
     for vhost_at in "$VHOST_DIR"/.*.unproven; do
         if [ -f "$vhost_at" ]; then
+            SWEPT=1
             vhost_at=${vhost_at##*/.}
             vhost_take_back "${vhost_at%.unproven}"
         fi
@@ -75,7 +78,7 @@ vhost() {
     if [ -z "$WANTED" ] && [ ! -e "$VHOST_FILE" ] && [ ! -e "$VHOST_DIR/.$VHOST_NAME.unproven" ]; then return 0; fi
     vhost_lock
     vhost_sweep
-    if vhost_is "$WANTED" && [ -f "$HORN/vhost" ] && [ "$(cat "$HORN/vhost")" = "${WANTED%"$NL"}" ]; then
+    if [ -z "$SWEPT" ] && vhost_is "$WANTED" && [ -f "$HORN/vhost" ] && [ "$(cat "$HORN/vhost")" = "${WANTED%"$NL"}" ]; then
         exec 9>&-
         return 0
     fi
@@ -97,6 +100,10 @@ vhost() {
     fi
     if ! vhost_asks "$VHOST_TEST"; then
         vhost_take_back "$VHOST_NAME"
+        # nginx reloads some time after it was told to: it may have met this file for another one's reload.
+        SWEPT=$SAID
+        vhost_asks "$VHOST_RELOAD"
+        SAID=$SWEPT
         die SH441 'the web server refuses the vhost' "$VHOST_TEST said: $SAID" \
             "What was there before is there again. See \"vhost\" of \"endpoints\" in the config."
     fi
