@@ -33,6 +33,11 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     f"POST {PLACE}/exec": (DEPLOYER, {"command": "id"}),
     "POST /apps/{app}/bad": (DEPLOYER, {"ref": "main"} | REASON),
     "POST /apps/{app}/bad/clear": (DEPLOYER, {"ref": "main"} | REASON),
+    "GET /endpoints": (EVERYBODY, None),
+    "POST /endpoints": (DEPLOYER, {"app": "shop", "branch": "main"}),
+    "GET /endpoints/{endpoint_id}": (VIEWER, None),
+    "POST /endpoints/{endpoint_id}/extend": (DEPLOYER, {}),
+    "POST /endpoints/{endpoint_id}/remove": (DEPLOYER, {}),
     "GET /board": (EVERYBODY, None),
     "GET /deploys": (EVERYBODY, None),
     "POST /deploys": (DEPLOYER, ORDER),
@@ -94,11 +99,12 @@ SHOP = {
     "host": "eu1",
     "login": "viewer",
     "token_id": "99",
+    "endpoint_id": "1",
     "name": "nobody",
     "webhook_id": "99",
     "delivery_id": "99",
 }
-BLOG = SHOP | {"app": "blog", "deploy_id": "3"}
+BLOG = SHOP | {"app": "blog", "deploy_id": "3", "endpoint_id": "2"}
 MAY_SEE = {404: "not theirs to see", 403: "seen, and refused"}
 
 

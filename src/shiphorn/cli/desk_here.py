@@ -16,6 +16,7 @@ import typer
 
 from shiphorn.cli import terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
+from shiphorn.cli.endpoints_here import EndpointsHere, with_endpoints
 from shiphorn.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 SHOW_CURSOR = "\x1b[?25h"
 
 
-class Here:
+class Here(EndpointsHere):
     """Orders are carried out by this process, questions answered from what is on record here."""
 
     def __init__(self, path: Path | None, of: str) -> None:
@@ -49,7 +50,7 @@ class Here:
     @cached_property
     def config(self) -> Config:
         """The config that commands go by. Raises ConfigError, Refused SH521 when it is another app's."""
-        found = terminal.config(self._path)
+        found = with_endpoints(terminal.config(self._path))
         if self._of not in ("", found.app):
             raise Refused(
                 "SH521",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shiphorn.cli import terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
 from shiphorn.cli.approving_there import ApprovesThere
+from shiphorn.cli.endpoints_there import EndpointsThere
 from shiphorn.cli.following import follow, give
 from shiphorn.cli.services import SignedIn
 from shiphorn.cli.wire import Talk, Wire, made, part
@@ -21,6 +22,7 @@ from shiphorn.config.positions import read
 from shiphorn.deploy.plan import Plan
 from shiphorn.errors import ConfigError, Refused
 from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, Order, Problem, Wish
+from shiphorn.model.endpoints import base_of
 from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class There(ApprovesThere):
+class There(ApprovesThere, EndpointsThere):
     """Orders and questions go to a service, which knows who gives them by their token."""
 
     actor = ""
@@ -72,7 +74,7 @@ class There(ApprovesThere):
     def scope(self, environment: str) -> Scope:
         """An environment of the app, or all of it. Raises ConfigError SH110 when there is none."""
         found = self._wire.get(f"/apps/{part(self.app)}")["environments"]
-        if environment and environment not in found:
+        if environment and base_of(environment) not in found:
             raise ConfigError(
                 "SH110", f"there is no environment {environment}.", hint=f"There are {', '.join(found)}."
             )

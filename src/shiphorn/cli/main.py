@@ -18,6 +18,7 @@ from shiphorn.cli import (
     approving,
     backing_up,
     configuring,
+    endpoints,
     locking,
     looking,
     operating,
@@ -41,6 +42,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 config_app = typer.Typer(cls=Group, help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
+endpoint_app = typer.Typer(
+    cls=Group,
+    help="Give a branch an environment and a URL of its own: endpoint create, list, extend, remove, prune.",
+    rich_markup_mode=None,
+)
 host_app = typer.Typer(cls=Group, help="Trust the key of a host: host trust.", rich_markup_mode=None)
 
 service_app = typer.Typer(
@@ -98,6 +104,9 @@ config_app.command(cls=Command)(configuring.explain)
 config_app.command(cls=Command)(configuring.schema)
 host_app.command(cls=Command)(running.trust)
 service_app.command(cls=Command)(operating.unit)
+for one in (endpoints.create, endpoints.list_, endpoints.extend, endpoints.remove, endpoints.prune):
+    endpoint_app.command(one.__name__.rstrip("_"), cls=Command)(one)
+app.add_typer(endpoint_app, name="endpoint", rich_help_panel="Ship")
 app.add_typer(config_app, name="config", rich_help_panel="Set up")
 app.add_typer(host_app, name="host", rich_help_panel="Set up")
 app.add_typer(service_app, name="service", rich_help_panel="Serve")

@@ -6,12 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.endpoints import VhostEntry
 from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
     CommandEntry,
     Commands,
+    EndpointCommands,
+    EndpointsEntry,
     Environment,
     FreezeEntry,
     HostEntry,
@@ -40,6 +43,9 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("gates: approval", ApprovalEntry, None),
     ("gates: after", AfterEntry, None),
     ("A command of `gates`", GateCommand, None),
+    ("endpoints", EndpointsEntry, None),
+    ("endpoints: vhost", VhostEntry, None),
+    ("endpoints: commands", EndpointCommands, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
@@ -97,7 +103,7 @@ def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None
     rows = [
         f"| `{field.alias or name}` | {_default(field)} | {field.description} |\n"
         for name, field in model.model_fields.items()
-        if without is None or name not in without.model_fields
+        if not field.exclude and (without is None or name not in without.model_fields)
     ]
     also = " Also every key of the layers." if without is not None else ""
     about = (model.__doc__ or "").strip().splitlines()[0]

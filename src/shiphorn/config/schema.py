@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic import Strict as PydanticStrict
+from pydantic.json_schema import SkipJsonSchema
 
+from shiphorn.config.endpoints import SAMPLE, EndpointEntry, EndpointsKeys, fill_own
 from shiphorn.config.gates import GatesEntry
 from shiphorn.config.strict import Short, Strict
 from shiphorn.config.values import (
@@ -15,6 +17,7 @@ from shiphorn.config.values import (
     DeployTo,
     Duration,
     Endpoint,
+    EnvironmentName,
     EnvValue,
     Files,
     FreezeTime,
@@ -231,6 +234,40 @@ class Region(Overrides):
         return self
 
 
+def _checks_of_endpoints(found: list[Any]) -> list[Any]:
+    """Checks with the placeholders of an endpoint in them, which are looked at with some filled in."""
+    for number, one in enumerate(found):
+        try:
+            CheckEntry.model_validate(fill_own(one, SAMPLE))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"check {number + 1}: {f'{key}: ' if key else ''}{first['msg']}") from None
+    return found
+
+
+class EndpointCommands(Strict):
+    """Commands at the beginning and the end of an endpoint's life."""
+
+    create: list[CommandEntry] = Field(
+        [], description="On hosts, ahead of `stage`, until a deploy of it has gone well: make a database."
+    )
+    remove: list[CommandEntry] = Field(
+        [], description="On hosts, before its directory is removed; tried again if one fails."
+    )
+
+
+class EndpointsEntry(EndpointsKeys):
+    """Branches that get an environment and a URL of their own on these hosts, for a while."""
+
+    commands: EndpointCommands = Field(EndpointCommands(), description="At its beginning and its end.")
+    watch: Annotated[list[Any], AfterValidator(_checks_of_endpoints)] = Field(
+        [],
+        description="What has to be well after the switch, in place of the environment's own checks; "
+        "`{name}`, `{url}` and `{port}` are filled in, too.",
+    )
+
+
 class Environment(Region):
     """An environment: hosts, or regions of hosts."""
 
@@ -260,6 +297,10 @@ class Environment(Region):
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")
     gates: GatesEntry = Field(GatesEntry(), description="What has to be true before a deploy goes out.")
+    endpoints: EndpointsEntry | None = Field(
+        None, description="Branches that get an environment and a URL of their own on these hosts."
+    )
+    endpoint: SkipJsonSchema[EndpointEntry | None] = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _regions_or_hosts(self) -> Environment:
@@ -294,7 +335,9 @@ class App(Overrides):
     )
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
-    environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")
+    environments: dict[EnvironmentName, Environment] = Field(
+        min_length=1, description="Environments by name."
+    )
 
 
 OVERRIDABLE = tuple(Overrides.model_fields)

@@ -18,6 +18,7 @@ from shiphorn.service.commits import commit as commits
 from shiphorn.service.commits.graph import Graph, Standing
 from shiphorn.service.commits.histories import History
 from shiphorn.service.commits.standing import standing
+from shiphorn.service.endpoints.orders import listed
 from shiphorn.service.freezes import frozen
 from shiphorn.service.service import Service
 from shiphorn.web import diff
@@ -174,6 +175,7 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "may_all": caller.may(Role.DEPLOYER, Scope(app)),
         "may_everything": caller.may(Role.DEPLOYER, Scope()),
         "history": history,
+        "endpoints": listed(service, caller, app),
     }
 
 
