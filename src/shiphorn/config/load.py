@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shiphorn.config import whole
+from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.layers import (
     Explained,
     Layers,
@@ -113,6 +114,19 @@ class Config:
             found = self._model.environments[environment].freezes
             self._freezes[environment] = tuple(one.freeze for one in found)
         return self._freezes[environment]
+
+    def auto(self, environment: str) -> AutoEntry | None:
+        """What an environment deploys by itself."""
+        return self._model.environments[environment].auto
+
+    def branches(self, environment: str) -> BranchesEntry:
+        """What becomes of an environment while another branch is out there."""
+        return self._model.environments[environment].branches
+
+    def base(self, environment: str) -> str:
+        """The branch that an environment is there for: what is on another one is out for a while."""
+        auto = self.auto(environment)
+        return (auto and auto.branch) or self.branch
 
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""

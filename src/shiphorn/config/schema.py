@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    model_validator,
-)
+from pydantic import Field, model_validator
 from pydantic import Strict as PydanticStrict
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
+from shiphorn.config.auto import Auto, BranchesEntry
+from shiphorn.config.strict import Short, Strict
 from shiphorn.config.values import (
     Amount,
     AppName,
@@ -45,12 +39,6 @@ from shiphorn.model.health import Kind
 from shiphorn.model.settings import OnFailure
 
 
-class Strict(BaseModel):
-    """A mapping that takes no other keys, and no text where a number is due."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
 class Shared(Strict):
     """What all releases of a host have in common, kept in `shared/` and linked into each."""
 
@@ -70,22 +58,6 @@ class Ssh(Strict):
     config: Files = Field([], description="ssh_config files; ~/.ssh/config if left out.")
     jump: Text = Field("", description="`user@host:port` to go through, several separated by commas.")
     connect_timeout: Duration = Field(20.0, description="How long a login may take.")
-
-
-class Short(Strict):
-    """A mapping that may also be written shorter, as `short` says in JSON Schema."""
-
-    short: ClassVar[dict[str, Any]] = {"type": "string"}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Both forms."""
-        reference = handler(core)
-        long = handler.resolve_ref_schema(reference)
-        both = {"description": long.pop("description", ""), "anyOf": [cls.short, dict(long)]}
-        long.clear()
-        long.update(both)
-        return reference
 
 
 class CommandEntry(Short):
@@ -284,6 +256,10 @@ class Environment(Region):
     concurrency: int = Field(128, ge=1, le=10_000, description="Hosts worked on at a time.")
     phase_timeout: Duration = Field(
         900.0, description="How long a host may take for a phase, its commands apart."
+    )
+    auto: Auto = Field(None, description="What is deployed by itself; nothing if left out.")
+    branches: BranchesEntry = Field(
+        BranchesEntry(), description="When another branch than the base branch is deployed."
     )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")

@@ -20,7 +20,8 @@ from shiphorn.config import whole
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
-from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
+from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
 from shiphorn.errors import ConfigError
 from shiphorn.model.notices import Audience, Moment, Quiet

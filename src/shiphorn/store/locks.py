@@ -30,12 +30,13 @@ class Locks:
         until: float | None = None,
         instead_of: Sequence[Lock] = (),
         why: str = "",
+        branch: str = "",
     ) -> Lock | None:
-        """Place a person's lock, and release others for it: all of that, or nothing.
+        """Place a person's lock, and release others for it: all of that, or nothing. `branch` is what is out.
 
         Gives None, and changes nothing, when a person's lock on the very same scope is in force.
         """
-        values = _values(scope, reason, owner, now) | {"until": until}
+        values = _values(scope, reason, owner, now) | {"until": until, "branch": branch}
         try:
             with self._database.begin() as connection:
                 # Before anything is read: SQLite lets the next writer wait from the first write on.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from shiphorn.store.audit import Audit
+from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
@@ -52,6 +53,7 @@ class Store:
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
         self.statuses = Statuses(database)
+        self.auto = AutoDeploys(database)
         self.tallies = Tallies(database)
 
     @property
