@@ -32,6 +32,7 @@ from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.auto.robot import Robot
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
@@ -236,6 +237,7 @@ def leave(status: int) -> None:
 def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
+        robot = Robot(service)
         async with asyncio.TaskGroup() as group:
             works: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
                 lambda: _keep_fresh(service.apps, service.world),
@@ -243,6 +245,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                robot.work,
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
