@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from shiphorn.store.audit import Audit
 from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
@@ -55,6 +56,7 @@ class Store:
         self.statuses = Statuses(database)
         self.auto = AutoDeploys(database)
         self.tallies = Tallies(database)
+        self.endpoints = Endpoints(database)
 
     @property
     def place(self) -> str:
