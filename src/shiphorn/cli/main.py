@@ -15,6 +15,7 @@ import typer
 
 import shiphorn
 from shiphorn.cli import (
+    auto,
     backing_up,
     configuring,
     locking,
@@ -40,6 +41,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 config_app = typer.Typer(cls=Group, help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
+auto_app = typer.Typer(
+    cls=Group, help="What goes out by itself: auto status, stop, resume.", rich_markup_mode=None
+)
 host_app = typer.Typer(cls=Group, help="Trust the key of a host: host trust.", rich_markup_mode=None)
 
 service_app = typer.Typer(
@@ -87,8 +91,11 @@ app.command("exec", cls=Command, rich_help_panel="Look")(running.execute)
 config_app.command(cls=Command)(configuring.check)
 config_app.command(cls=Command)(configuring.explain)
 config_app.command(cls=Command)(configuring.schema)
+for command in (auto.status, auto.stop, auto.resume):
+    auto_app.command(cls=Command)(command)
 host_app.command(cls=Command)(running.trust)
 service_app.command(cls=Command)(operating.unit)
+app.add_typer(auto_app, name="auto", rich_help_panel="Ship")
 app.add_typer(config_app, name="config", rich_help_panel="Set up")
 app.add_typer(host_app, name="host", rich_help_panel="Set up")
 app.add_typer(service_app, name="service", rich_help_panel="Serve")

@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 from shiphorn.web.api import (
     apps,
     audit,
+    auto,
     commits,
     deploys,
     description,
@@ -30,6 +31,7 @@ SUBJECTS = {
     "Apps": apps.ROUTES,
     "Deploys": (*deploys.ROUTES, *follow.ROUTES),
     "Environments": environments.ROUTES,
+    "Auto deploys": auto.ROUTES,
     "Queue and locks": queue.ROUTES,
     "Commits": commits.ROUTES,
     "Fleet and history": fleet.ROUTES,

@@ -12,6 +12,7 @@ from litestar.response import Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
+from shiphorn.service.auto.standing import by_place, standings
 from shiphorn.service.board import board
 from shiphorn.service.commits import commit as commits
 from shiphorn.service.commits.graph import Graph, Standing
@@ -163,6 +164,7 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "cells": cells,
         "subjects": {name: one.subject for name, one in told.items()},
         "frozen": frozen(service.apps, [(app, name) for name in names], now),
+        "autos": by_place(standings(service.store, [config])),
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],
