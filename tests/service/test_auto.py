@@ -17,7 +17,7 @@ from shiphorn.model.people import Caller, Grant, Role
 from shiphorn.model.statuses import BuildState, repository_key
 from shiphorn.service import orders
 from shiphorn.service.auto.robot import Robot
-from shiphorn.service.auto.standing import resume
+from shiphorn.service.auto.standing import resume, stop
 from tests.postgres import Database
 from tests.service.town import ADA, Town, town
 
@@ -178,6 +178,8 @@ async def test_a_branch_that_is_out_keeps_others_away_until_it_is_merged(shop: T
     assert (await shop.ship("fast")).state == "succeeded"
     assert shop.locks() == [("ada", "fast")]
 
+    await shop.look()
+    assert shop.reason() == "main is live" or shop.reason().startswith("waits while")
     fastest = shop.commit("fastest", green=False)
     await shop.look()
     redeployed = await shop.end(3)
@@ -265,3 +267,18 @@ async def test_two_robots_on_one_database_ship_once(
         shop.store.auto.note("shop", "production", deploy_id=None)
         await asyncio.gather(*(robot.look() for robot in (shop.robot, *others)))
         assert shop.deploys() == [(ROBOT, one, "succeeded")]
+
+
+async def test_after_a_person_has_stopped_it_a_person_resumes_it(shop: Town) -> None:
+    shop.write(auto=True)
+    shop.commit("one")
+    await shop.look()
+    await shop.end(1)
+    await shop.until("main is live")
+    stop(shop.service, ADA, "shop", "production", "the database moves")
+    two = shop.commit("two")
+    await shop.look()
+    assert (shop.reason(), len(shop.deploys())) == ("the database moves", 1)
+    resume(shop.service, ADA, "shop", "production")
+    await shop.look()
+    assert (await shop.end(2)).sha == two

@@ -35,6 +35,12 @@ def coming(*candidates: Candidate, **more: object) -> Facts:
             "00000000 is live, and main at 33333333 does not contain it",
             "",
         ),
+        (
+            Facts("main", LIVE, NEW, out="branch fast is out, by ada"),
+            "waits",
+            "waits while branch fast is out, by ada",
+            "",
+        ),
         (Facts("", LIVE, "", stopped="deploy 3 failed"), "stopped", "deploy 3 failed", ""),
         (coming(Candidate(NEW, GREEN)), "ships", "main is green: ci/build; auto deploy", NEW),
         (coming(Candidate(NEW, PENDING)), "waits", "33333333 waits for ci/build", NEW),

@@ -28,7 +28,7 @@ def show_auto(console: Console, found: Sequence[AutoStanding], now: float) -> No
         return
     for one in found:
         if one.rule:
-            console.print(f"[bold]{escape(one.environment)}[/] deploys by itself {escape(one.rule)}")
+            console.print(f"[bold]{escape(one.environment)}[/] deploys by itself: {escape(one.rule)}")
             _show_state(console, one, now)
         if one.branch:
             console.print(f"[bold]{escape(one.environment)}[/] has a branch out")

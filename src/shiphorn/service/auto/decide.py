@@ -40,7 +40,8 @@ class Facts:
 
     `what` it goes by, in words: a branch, or what another environment runs; `head` is the commit of that, ""
     when there is none. `candidates` are ahead of what is `live`, the newest first. A ready commit waits for
-    `delay` seconds more. `running` is the deploy under way, in words. `stopped` is why it was stopped.
+    `delay` seconds more. `running` is the deploy under way, in words; `out` the branch that is
+    out there. `stopped` is why it was stopped.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Facts:
     candidates: Sequence[Candidate] = ()
     delay: float = 0.0
     running: str = ""
+    out: str = ""
     stopped: str = ""
 
 
@@ -73,6 +75,8 @@ def decide(facts: Facts, now: float) -> Decision:
         return Decision(AutoState.IDLE, f"there is no {facts.what}")
     if facts.head == facts.live:
         return Decision(AutoState.IDLE, f"{facts.what} is live")
+    if not facts.candidates and facts.out:
+        return Decision(AutoState.WAITS, f"waits while {facts.out}")
     if not facts.candidates:
         words = f"{facts.live[:8]} is live, and {facts.what} at {facts.head[:8]} does not contain it"
         return Decision(AutoState.IDLE, words)

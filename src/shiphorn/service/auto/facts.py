@@ -81,7 +81,11 @@ async def facts_of(
     else:
         facts, seen = await _of_branch(store, mirrors, config, environment, auto, known, live)
     made = await asyncio.to_thread(_made, store, record, facts)
-    return _with_deploys(facts, made, known.active.get(place, ())), seen
+    out = next(
+        (f"{one.reason}, by {one.owner}" for one in known.locks if one.branch and one.scope == Scope(*place)),
+        "",
+    )
+    return replace(_with_deploys(facts, made, known.active.get(place, ())), out=out), seen
 
 
 async def _of_branch(

@@ -143,11 +143,11 @@ def _standing(config: Config, name: str, auto: AutoEntry | None, record: AutoRec
 
 
 def _rule(config: Config, name: str, auto: AutoEntry) -> str:
-    """What goes out, and when: `main, when it is green, after 5 min`."""
+    """What goes out, and when: `main, when it is green, 5 min later`."""
     if auto.after is not None:
-        how_long = f" once it has been well there for {span(auto.healthy)}" if auto.healthy else ""
+        how_long = f", once it has been well there for {span(auto.healthy)}" if auto.healthy else ""
         return f"what {auto.after} runs{how_long}"
     required = f": {', '.join(auto.required)}" if auto.required else ""
     when = f"when it is green{required}" if auto.on == "green" else "when it is pushed to"
     delay = f", {span(auto.delay)} later" if auto.delay else ""
-    return f"{config.base(name)} {when}{delay}"
+    return f"{config.base(name)}, {when}{delay}"
