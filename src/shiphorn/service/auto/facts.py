@@ -68,11 +68,17 @@ def on_record(store: Store, places: Sequence[Place], before: Sequence[Place], no
 
 
 async def facts_of(
-    store: Store, mirrors: Mirrors, config: Config, environment: str, auto: AutoEntry, known: OnRecord
+    store: Store,
+    mirrors: Mirrors,
+    config: Config,
+    environment: str,
+    auto: AutoEntry,
+    record: AutoRecord,
+    known: OnRecord,
 ) -> tuple[Facts, Mapping[str, float]]:
     """The facts of an environment, and since when commits to come are known. Raises SourceError."""
     place = (config.app, environment)
-    record, live = known.record(place), known.live[place]
+    live = known.live[place]
     if record.stopped_at is not None:
         return Facts("", live, "", stopped=record.stopped_reason), record.seen
     if auto.after is not None:
@@ -80,7 +86,7 @@ async def facts_of(
         seen: Mapping[str, float] = {}
     else:
         facts, seen = await _of_branch(store, mirrors, config, environment, auto, known, live)
-    made = await asyncio.to_thread(_made, store, record, facts)
+    made = await asyncio.to_thread(_made, store, record, facts) if facts.candidates else {}
     out = next(
         (f"{one.reason}, by {one.owner}" for one in known.locks if one.branch and one.scope == Scope(*place)),
         "",
@@ -162,7 +168,7 @@ def _candidates(coming: Sequence[Written], ready: Mapping[str, Ready]) -> list[C
 def _made(store: Store, record: AutoRecord, facts: Facts) -> dict[str, int]:
     """The deploys that went out by themselves with commits to come."""
     keys = {record.key(one.sha): one.sha for one in facts.candidates}
-    made = store.deploys.by_requests(ACTOR, list(keys)) if keys else {}
+    made = store.deploys.by_requests(ACTOR, list(keys))
     return {keys[key]: number for key, number in made.items()}
 
 

@@ -20,6 +20,8 @@ from shiphorn.model.statuses import repository_key
 
 REFRESH_SECONDS = 60.0
 """How old a mirror may be when nobody tells of pushes."""
+TOLD_REFRESH_SECONDS = 600.0
+"""How old one may be whose forge has told of a push before: a word of it may still get lost."""
 READ_SECONDS = 15.0
 """How often a mirror is looked at that others may have refreshed, as deploys do."""
 AT_ONCE = 4
@@ -36,7 +38,7 @@ class _Mirror:
     heads: dict[str, str] = field(default_factory=dict)
     read_at: float = -inf
     refreshed_at: float = -inf
-    refreshing: bool = False
+    told_of: bool = False
     trouble: str = ""
 
 
@@ -55,7 +57,7 @@ class Mirrors:
         """A forge told of a push, and has the mirror brought up to date."""
         for repo, known in self._known.items():
             if repository_key(repo) == push.repository:
-                known.read_at = -inf
+                known.read_at, known.told_of = -inf, True
 
     async def heads(self, config: Config) -> dict[str, str]:
         """The commit of each branch. Raises SourceError when the repository was never reached."""
@@ -104,7 +106,7 @@ class Mirrors:
         old = [
             config
             for repo, config in repos.items()
-            if now - self._known.setdefault(repo, _Mirror()).refreshed_at > self._refresh_seconds
+            if now - (known := self._known.setdefault(repo, _Mirror())).refreshed_at > self._patience(known)
         ]
 
         async def one(config: Config) -> bool:
@@ -112,6 +114,9 @@ class Mirrors:
                 return await self._refreshed(config)
 
         return any(await asyncio.gather(*map(one, old)))
+
+    def _patience(self, known: _Mirror) -> float:
+        return max(self._refresh_seconds, TOLD_REFRESH_SECONDS) if known.told_of else self._refresh_seconds
 
     async def _refreshed(self, config: Config) -> bool:
         known = self._known.setdefault(config.repo, _Mirror())

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shiphorn.config.load import Config
 from shiphorn.deploy.gates import REFUSED
@@ -18,7 +17,7 @@ from shiphorn.errors import ConfigError, DatabaseError, NotFound, Refused, Shiph
 from shiphorn.model.auto import AutoRecord, AutoState
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Order
 from shiphorn.model.gates import Answer, Verdict
-from shiphorn.model.history import Place
+from shiphorn.model.history import DeployRow, Place
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Role
 from shiphorn.service import orders
@@ -122,8 +121,9 @@ class Robot:
         place = (config.app, environment)
         record = known.record(place)
         try:
-            settled = await asyncio.to_thread(self._settle, record, known)
-            decision = await self._decided(config, environment, settled, known)
+            if _is_to_settle(record, known):
+                record = await asyncio.to_thread(self._settle, record, known)
+            decision = await self._decided(config, environment, record, known)
         except ShiphornError as error:
             if isinstance(error, DatabaseError):
                 raise
@@ -131,7 +131,8 @@ class Robot:
         except Exception:  # noqa: BLE001 - the others are looked at
             _log.exception("auto deploy: a defect", extra={"app": config.app})
             return
-        await asyncio.to_thread(self._note, place, decision)
+        if _is_news(decision, record):
+            await asyncio.to_thread(self._note, place, decision)
 
     async def _decided(
         self, config: Config, environment: str, record: AutoRecord, known: OnRecord
@@ -141,8 +142,7 @@ class Robot:
         if auto is None:
             raise ConfigError("SH178", f"{config.app} does not deploy to {environment} by itself any more.")
         store = self._service.store
-        fresh = replace(known, records={**known.records, place: record})
-        facts, seen = await facts_of(store, self._mirrors, config, environment, auto, fresh)
+        facts, seen = await facts_of(store, self._mirrors, config, environment, auto, record, known)
         if dict(seen) != dict(record.seen):
             await asyncio.to_thread(lambda: store.auto.note(*place, seen=dict(seen)))
         decision = decide(facts, known.at)
@@ -179,8 +179,6 @@ class Robot:
     def _settle(self, record: AutoRecord, known: OnRecord) -> AutoRecord:
         """Look at how what was ordered has ended: after a failure nothing more goes out by itself."""
         store, place = self._service.store, (record.app, record.environment)
-        if record.stopped_at is not None:
-            return record
         last = known.standings.last.get(place)
         if not record.state and not record.settled and last is not None:
             # What was before it was to deploy by itself says nothing.
@@ -190,15 +188,15 @@ class Robot:
         if ordered is not None and ordered.id > record.settled and not ordered.state.active:
             if ordered.state == DeployState.SUPERSEDED or ordered.code == REFUSED:
                 store.auto.again(record, settled=ordered.id)
-                words = Decision(AutoState.WAITS, _first_line(ordered), ordered.sha)
                 if ordered.code == REFUSED:
-                    self._asked[place] = (ordered.sha, time.monotonic() + REFUSED_SECONDS, words)
+                    waits = Decision(AutoState.WAITS, _first_line(ordered), ordered.sha)
+                    self._asked[place] = (ordered.sha, time.monotonic() + REFUSED_SECONDS, waits)
             elif ordered.state != DeployState.SUCCEEDED:
-                ended = str(ordered.state).replace("_", " ")
-                self._stop(
-                    record, f"deploy {ordered.id} {ended}: {_first_line(ordered)}", ordered.id, known.at
-                )
-        if last is not None and last.id > record.settled and _is_back(last.kind, last.state):
+                words = f"deploy {ordered.id} {ordered.state.replace('_', ' ')}: {_first_line(ordered)}"
+                self._stop(record, words, ordered.id, known.at)
+            else:
+                store.auto.note(*place, settled=ordered.id, deploy_id=ordered.id)
+        if last is not None and last.id > record.settled and _is_back(last):
             self._stop(record, f"{last.actor} went back: rollback {last.id}", last.id, known.at)
         return store.auto.get(*place)
 
@@ -221,8 +219,8 @@ class Robot:
         before = store.auto.get(*place)
         if before.stopped_at is not None:
             return
-        state, reason, until = decision.state, decision.reason, decision.until
-        if (state, reason, until) != (before.state, before.reason, before.until):
+        if _is_news(decision, before):
+            state, reason, until = decision.state, decision.reason, decision.until
             store.auto.note(*place, at=time.time(), state=state, reason=reason, until=until)
 
 
@@ -234,8 +232,24 @@ def _waits(sha: str, answers: Sequence[Answer]) -> Decision:
     return Decision(AutoState.WAITS, f"{sha[:8]} is held by a gate: {told}", sha, until)
 
 
-def _is_back(kind: Kind, state: DeployState) -> bool:
-    return kind == Kind.ROLLBACK and state == DeployState.SUCCEEDED
+def _is_to_settle(record: AutoRecord, known: OnRecord) -> bool:
+    """Whether something was ordered whose end was not looked at, or somebody went back."""
+    last = known.standings.last.get((record.app, record.environment))
+    if record.stopped_at is not None:
+        return False
+    if record.sha and (record.deploy_id is None or record.deploy_id > record.settled):
+        return True
+    is_first = not record.state and not record.settled
+    return last is not None and (is_first or (last.id > record.settled and _is_back(last)))
+
+
+def _is_news(decision: Decision, record: AutoRecord) -> bool:
+    told = (decision.state, decision.reason, decision.until)
+    return told != (record.state, record.reason, record.until)
+
+
+def _is_back(row: DeployRow) -> bool:
+    return row.kind == Kind.ROLLBACK and row.state == DeployState.SUCCEEDED
 
 
 def _first_line(deploy: Deploy) -> str:
