@@ -232,6 +232,40 @@ async def test_a_branch_that_is_gone_without_a_merge_stays_locked_unless_it_was_
     assert shop.store.locks.history()[0].release_reason == "merged as cccccccc"
 
 
+async def test_after_a_squash_the_base_branch_goes_out_by_itself_again(shop: Town) -> None:
+    shop.write(auto={"on": "push"}, branches={"lock": True})
+    shop.commit("one")
+    await shop.look()
+    await shop.end(1)
+    shop.git("checkout", "--quiet", "-b", "fast")
+    fast = shop.commit("faster")
+    await shop.ship("fast")
+    shop.git("checkout", "--quiet", "main")
+    shop.git("merge", "--quiet", "--squash", "fast")
+    shop.git("commit", "--quiet", "--message", "Faster (#7)")
+    squashed = shop.git("rev-parse", "HEAD")
+    await shop.look()
+    assert shop.reason() == "waits while branch fast is out, by ada"
+    key = repository_key(shop.service.apps.config("shop").repo)
+    pull = PullRequest("hub", key, 7, "fast", "main", PullState.MERGED, fast, merged_sha=squashed)
+    await shop.service.heard.pull_request(pull)
+    await shop.look()
+    assert (await shop.end(3)).sha == squashed
+    await shop.until("main is live")
+
+
+async def test_a_base_branch_that_has_moved_on_is_the_way_back(shop: Town) -> None:
+    shop.write(branches={"lock": True})
+    shop.commit("one")
+    shop.git("checkout", "--quiet", "-b", "fast")
+    shop.commit("faster")
+    await shop.ship("fast")
+    shop.git("checkout", "--quiet", "main")
+    main = shop.commit("two")
+    back = await shop.ship("main")
+    assert (back.sha, back.state, shop.locks()) == (main, "succeeded", [])
+
+
 async def test_who_may_not_deploy_any_more_has_nothing_redeployed(shop: Town) -> None:
     shop.write(branches={"lock": True, "redeploy": True})
     shop.commit("one")

@@ -69,6 +69,14 @@ class Locks:
             lock for lock in found if lock.in_force(now) and (within is None or lock.scope.covers(within))
         ]
 
+    def last_branch(self, scope: Scope) -> Lock | None:
+        """The last lock of an environment that was placed for a branch, in force or not."""
+        mine = (locks.c.app == scope.app) & (locks.c.environment == scope.environment)
+        query = select(locks).where(mine, locks.c.branch != "").order_by(locks.c.id.desc()).limit(1)
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return _lock(row) if row is not None else None
+
     def history(self, *, limit: int = 100) -> list[Lock]:
         """The last locks, in force or not, the newest first."""
         query = select(locks).order_by(locks.c.id.desc()).limit(limit)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from shiphorn.config.auto import AutoEntry
 from shiphorn.config.load import Config
 from shiphorn.deploy import resolve
+from shiphorn.deploy.branches import MERGED_AS, out_with
 from shiphorn.model.auto import AutoRecord, Written
 from shiphorn.model.health import Outcome
 from shiphorn.model.history import DeployRow, Place, Standings
@@ -108,6 +109,8 @@ async def _of_branch(
     if not head or head == live:
         return Facts(branch if head else f"branch {branch}", live, head), {}
     coming = await mirrors.ahead(config, live, head)
+    if not coming and (merged := await asyncio.to_thread(_squashed, store, config.app, environment)):
+        coming = await _since(mirrors, config, merged, head)
     before = known.record((config.app, environment)).seen
     seen = {one.commit.sha: before.get(one.commit.sha, known.at) for one in coming}
     if auto.on == "push":
@@ -118,6 +121,21 @@ async def _of_branch(
         ready = {sha: green(said.get(sha, []), required, branch, known.at) for sha in seen}
         seen = {}
     return Facts(branch, live, head, _candidates(coming, ready), auto.delay), seen
+
+
+def _squashed(store: Store, app: str, environment: str) -> str:
+    """What a branch was merged as that is live and that the base branch does not contain: it was squashed."""
+    lock = out_with(store, app, environment)
+    found = MERGED_AS.fullmatch(lock.release_reason) if lock is not None else None
+    return found[1] if found else ""
+
+
+async def _since(mirrors: Mirrors, config: Config, merged: str, head: str) -> list[Written]:
+    """A commit of a branch and those that come after it, newest first; none when it is not part of it."""
+    whole = await mirrors.whole(config, merged)
+    if not whole or not await mirrors.contains(config, head, whole):
+        return []
+    return [*await mirrors.ahead(config, whole, head), *(await mirrors.ahead(config, "", whole))[:1]]
 
 
 async def _promotion(

@@ -85,6 +85,13 @@ class Mirrors:
             self._contained[key] = found
         return self._contained[key]
 
+    async def whole(self, config: Config, sha: str) -> str:
+        """A commit's whole id, "" when the mirror does not have it."""
+        try:
+            return (await self._world.source(config).resolve(sha)).sha
+        except SourceError:
+            return ""
+
     async def ahead(self, config: Config, live: str, head: str) -> Sequence[Written]:
         """The commits of a branch that come after what is live, newest first."""
         key = (config.repo, live, head)
