@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shiphorn.model.auto import Written
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
@@ -139,6 +140,16 @@ class Source(Protocol):
 
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
+
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        """The commits that come after `live` on the way to `head`, newest first; `live` may be "".
+
+        Only those of the branch itself, not of branches that were merged into it. None when `live` is not
+        behind `head`.
+        """
+
+    async def contains(self, whole: str, part: str) -> bool:
+        """Whether a commit is another one, or comes after it; False when the mirror lacks one of them."""
 
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit; None when it has none there."""

@@ -33,6 +33,7 @@ from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.auto.robot import Robot
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.endpoints import labels
@@ -240,6 +241,7 @@ def leave(status: int) -> None:
 def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
+        robot = Robot(service)
         async with asyncio.TaskGroup() as group:
             works: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
                 lambda: _keep_fresh(service.apps, service.world),
@@ -248,6 +250,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _tell_webhooks(service, vault),
                 lambda: Keeper(service).work(),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                robot.work,
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]

@@ -70,6 +70,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/clear"): deployers("/apps/shop/commits/0/clear", 409),
     ("POST", "/apps/{app_name:str}/lock"): deployers("/apps/shop/lock", 409, environment="staging"),
     ("POST", "/apps/{app_name:str}/unlock"): deployers("/apps/shop/unlock", 409, environment="staging"),
+    ("POST", "/apps/{app_name:str}/auto/stop"): deployers("/apps/shop/auto/stop", 409, environment="staging"),
+    ("POST", "/apps/{app_name:str}/auto/resume"): deployers(
+        "/apps/shop/auto/resume", 409, environment="staging"
+    ),
     ("GET", "/deploys/{deploy_id:int}"): everybody("/deploys/999", 404),
     ("GET", "/deploys/{deploy_id:int}/parts"): everybody("/deploys/999/parts", 404),
     ("GET", "/deploys/{deploy_id:int}/logs"): everybody("/deploys/999/logs", 404),

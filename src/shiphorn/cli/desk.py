@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
     from shiphorn.model.target import Host, Selection
+    from shiphorn.service.auto.standing import AutoStanding
     from shiphorn.service.endpoints.listed import Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
@@ -126,6 +127,15 @@ class Desk(Protocol):
 
     def endpoint_prune(self) -> Sequence[Endpoint]:
         """Take off what has expired, and what could not be taken off before."""
+
+    def auto(self) -> Sequence[AutoStanding]:
+        """What the app's environments deploy by themselves."""
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Let nothing go out to one by itself."""
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Let things go out to it by themselves again."""
 
     def check(self) -> Checked:
         """The config, and what each host gets by it."""

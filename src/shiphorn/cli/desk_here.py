@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from shiphorn.cli import terminal
+from shiphorn.cli import auto_here, terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
 from shiphorn.cli.endpoints_here import EndpointsHere, with_endpoints
 from shiphorn.errors import ConfigError, Refused
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
     from shiphorn.model.target import Host, Selection
+    from shiphorn.service.auto.standing import AutoStanding
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -242,6 +243,18 @@ class Here(EndpointsHere):
 
         config = None if isinstance(subject, int) else self.config
         return terminal.run(approve(config, subject, self.actor, reason, withdraw=withdraw))
+
+    def auto(self) -> list[AutoStanding]:
+        """What is on record here."""
+        return auto_here.standings(self.config)
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Put it on record for the services that work on the databases here."""
+        auto_here.stop(self.config, self.actor, environment, reason)
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Take that back."""
+        auto_here.resume(self.config, self.actor, environment, reason)
 
     def check(self) -> Checked:
         """Load the config, and ask all inventories."""

@@ -27,6 +27,7 @@ from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
 from shiphorn.model.target import Host, Selection
+from shiphorn.service.auto.standing import AutoStanding
 from shiphorn.service.gates import UnderWay, Why
 from shiphorn.service.hosts.doctor import Check
 from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member
@@ -216,6 +217,18 @@ class There(ApprovesThere, EndpointsThere):
     def why(self, order: Order) -> Why:
         """What the gates say."""
         return made(Why, self._wire.post("/why", _ordered(order)))
+
+    def auto(self) -> Sequence[AutoStanding]:
+        """What the app's environments deploy by themselves."""
+        return made(list[AutoStanding], self._wire.get("/auto", app=self.app))
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Let nothing go out to one by itself."""
+        self._wire.post(f"{self._place(environment)}/auto/stop", {"reason": reason})
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Let things go out to it by themselves again."""
+        self._wire.post(f"{self._place(environment)}/auto/resume", {"reason": reason})
 
     def check(self) -> Checked:
         """The config that the service goes by."""

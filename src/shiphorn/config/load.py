@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shiphorn.config import gates, whole
+from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.endpoints import (
     EndpointSite,
     entry_of,
@@ -189,6 +190,19 @@ class Config:
     def gates(self, environment: str) -> GatesEntry:
         """What has to be true before a deploy to an environment."""
         return self._model.environments[environment].gates
+
+    def auto(self, environment: str) -> AutoEntry | None:
+        """What an environment deploys by itself."""
+        return self._model.environments[environment].auto
+
+    def branches(self, environment: str) -> BranchesEntry:
+        """What becomes of an environment while another branch is out there."""
+        return self._model.environments[environment].branches
+
+    def base(self, environment: str) -> str:
+        """The branch that an environment is there for: what is on another one is out for a while."""
+        auto = self.auto(environment)
+        return (auto and auto.branch) or self.branch
 
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.endpoints import VhostEntry
 from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
@@ -38,6 +39,8 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A check of `watch`", CheckEntry, None),
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
+    ("auto", AutoEntry, None),
+    ("branches", BranchesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
     ("gates", GatesEntry, None),
     ("gates: approval", ApprovalEntry, None),

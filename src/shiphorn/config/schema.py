@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic import Strict as PydanticStrict
 from pydantic.json_schema import SkipJsonSchema
 
+from shiphorn.config.auto import Auto, BranchesEntry
 from shiphorn.config.endpoints import SAMPLE, EndpointEntry, EndpointsKeys, fill_own
 from shiphorn.config.gates import GatesEntry
 from shiphorn.config.strict import Short, Strict
@@ -293,6 +294,10 @@ class Environment(Region):
     concurrency: int = Field(128, ge=1, le=10_000, description="Hosts worked on at a time.")
     phase_timeout: Duration = Field(
         900.0, description="How long a host may take for a phase, its commands apart."
+    )
+    auto: Auto = Field(None, description="What is deployed by itself; nothing if left out.")
+    branches: BranchesEntry = Field(
+        BranchesEntry(), description="When another branch than the base branch is deployed."
     )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from shiphorn.store.approvals import Approvals
 from shiphorn.store.audit import Audit
+from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.health import HealthRecord
@@ -55,6 +56,7 @@ class Store:
         self.notified = Notified(database)
         self.statuses = Statuses(database)
         self.approvals = Approvals(database)
+        self.auto = AutoDeploys(database)
         self.tallies = Tallies(database)
         self.endpoints = Endpoints(database)
 

@@ -456,14 +456,23 @@ auto_deploys = Table(
     Column("app", String, primary_key=True),
     Column("environment", String, primary_key=True),
     Column("sha", String, nullable=False),
-    Column("seen_at", Float, nullable=False),
+    Column("round", Integer, nullable=False),
     Column("deploy_id", ForeignKey("deploys.id")),
+    Column("settled", Integer, nullable=False),
+    Column("seen", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Float),
+    Column("at", Float, nullable=False),
+    Column("branch", Text, nullable=False),
     Column("stopped_at", Float),
     Column("stopped_by", String, nullable=False),
     Column("stopped_reason", Text, nullable=False),
 )
-"""How far an environment is that deploys by itself: the commit it saw last, what it made of it, and
-whether it has been stopped since."""
+"""How far an environment is that deploys by itself: the commit it ordered last (in which `round`: a commit
+may have another try once somebody has looked), up to which deploy all has been looked at, when it first saw
+the commits to come, what it does and why, what it says of a branch that is out, and whether it has been
+stopped."""
 
 endpoints = Table(
     "endpoints",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shiphorn.web.pages import (
     account,
     app,
+    app_auto,
     app_forms,
     board,
     cli_login,
@@ -32,6 +33,7 @@ PAGES = (
     *cli_login.ROUTES,
     *app.ROUTES,
     *app_forms.ROUTES,
+    *app_auto.ROUTES,
     *ship.ROUTES,
     *deploy.ROUTES,
     *endpoints.ROUTES,

@@ -13,6 +13,8 @@ from litestar.response import Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
+from shiphorn.service import heartbeat
+from shiphorn.service.auto.standing import by_place, standings
 from shiphorn.service.board import board
 from shiphorn.service.commits import commit as commits
 from shiphorn.service.commits.graph import Graph, Standing
@@ -153,6 +155,8 @@ def _standing(service: Service, caller: Caller, app: str, shas: Sequence[str] = 
 
 
 def _cards(service: Service, caller: Caller, app: str, history: History) -> dict[str, Any]:
+    # Ahead of what is shown: what changes meanwhile is told again rather than not at all.
+    since = heartbeat.state(service.store, time.time())
     names, config = _environments(service, caller, app), service.config(caller, app)
     live = _standing(service, caller, app).live
     told = {name: one for name, sha in live.items() if (one := service.histories.told(config, sha))}
@@ -169,6 +173,8 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "cells": cells,
         "subjects": {name: one.subject for name, one in told.items()},
         "frozen": frozen(service.apps, [(app, name) for name in names], now),
+        "since": since,
+        "autos": by_place(standings(service.store, [config])),
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],
