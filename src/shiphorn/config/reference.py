@@ -23,6 +23,7 @@ from shiphorn.config.schema import (
     WavesEntry,
 )
 from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -39,6 +40,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
     ("A secret", SecretEntry, None),
+    ("A source of metrics", SourceEntry, None),
 )
 
 _HEAD = """\
