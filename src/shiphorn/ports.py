@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
-from shiphorn.model.metrics import Series
+from shiphorn.model.measures import Series
 from shiphorn.model.notices import Notice
 from shiphorn.model.release import Artifact, Commit, Packing
 from shiphorn.model.settings import Login

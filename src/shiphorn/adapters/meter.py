@@ -19,7 +19,7 @@ import httpx
 
 from shiphorn.adapters.check_http import reason
 from shiphorn.errors import HostError
-from shiphorn.model.metrics import Point, Series
+from shiphorn.model.measures import Point, Series
 from shiphorn.ports import Access
 
 ANSWER_BYTES = 8 * 1024 * 1024

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 from shiphorn.config.sources import SourceName
 from shiphorn.config.values import PLACEHOLDER, WATCH_PLACEHOLDERS, Duration, Patience, Text
 from shiphorn.model.health import Kind
-from shiphorn.model.metrics import Against, Metric, NanRule, Of, Worse
+from shiphorn.model.measures import Against, Metric, NanRule, Of, Worse
 
 QUERY_PLACEHOLDERS = (*WATCH_PLACEHOLDERS, "hosts")
 QUERY_LENGTH = 8000

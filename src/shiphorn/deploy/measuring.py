@@ -11,7 +11,7 @@ from shiphorn.config.load import Config
 from shiphorn.config.sources import Source
 from shiphorn.errors import ConfigError, HostError
 from shiphorn.model.health import Check
-from shiphorn.model.metrics import Metric, Series
+from shiphorn.model.measures import Metric, Series
 from shiphorn.model.redact import Redactor
 from shiphorn.model.settings import SecretRef
 from shiphorn.ports import Access, Meter, Secrets

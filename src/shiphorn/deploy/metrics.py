@@ -18,7 +18,7 @@ from shiphorn.model.comparing import Side, compared, count, level, within_limits
 from shiphorn.model.deploy import Phase
 from shiphorn.model.events import PhaseStarted, event_from_json
 from shiphorn.model.health import Check, Tried, Verdict
-from shiphorn.model.metrics import Against, Metric, Of, Sample, sample
+from shiphorn.model.measures import Against, Metric, Of, Sample, sample
 
 _SETTLES = Tried(Verdict.UNCLEAR, "has no points yet", cause="has too few points")
 _Key = tuple[int, str, Metric]

@@ -11,7 +11,7 @@ from statistics import fmean
 
 from shiphorn.model import ranks
 from shiphorn.model.health import Tried, Verdict
-from shiphorn.model.metrics import Against, Measured, Metric, NanRule, Sample, Worse
+from shiphorn.model.measures import Against, Measured, Metric, NanRule, Sample, Worse
 
 EARLY_SHARE = 0.2
 """How much of the error that is allowed goes to looks ahead of the last one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from shiphorn.model.metrics import Measured, Metric, Of
+from shiphorn.model.measures import Measured, Metric, Of
 
 NAME_LENGTH = 80
 EVERY = "*"

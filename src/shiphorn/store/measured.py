@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, and_, select
 
 from shiphorn.model.health import EVERY, Outcome
-from shiphorn.model.metrics import Measured, measured_from_json
+from shiphorn.model.measures import Measured, measured_from_json
 from shiphorn.store.patience import patient
 from shiphorn.store.tables import health, measured
 from shiphorn.store.upsert import insert_or_update
