@@ -22,6 +22,7 @@ from shiphorn.model.auto import Written
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
+from shiphorn.model.measures import Series
 from shiphorn.model.notices import Notice
 from shiphorn.model.release import Artifact, Commit, MergeResult, Packing
 from shiphorn.model.settings import Login
@@ -221,6 +222,43 @@ class Checker(Protocol):
 
     async def close(self) -> None:
         """Let go of what is kept between tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a source of metrics is asked. `kind` is graphite or prometheus; `authorization` is the header.
+
+    `ca` is the path of a certificate, "" for those that this machine trusts.
+    """
+
+    kind: str
+    url: str
+    authorization: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    ca: str = ""
+
+
+class Meter(Protocol):
+    """Asks sources of metrics."""
+
+    async def series(
+        self,
+        access: Access,
+        query: str,
+        since: float,
+        until: float,
+        *,
+        step_seconds: float,
+        timeout_seconds: float,
+    ) -> Sequence[Series]:
+        """The points after `since` up to `until` (Unix seconds) that a query gives.
+
+        Raises HostError: SH446 no answer, SH447 sign-in refused, SH448 query refused, SH449 an answer that
+        cannot be read.
+        """
+
+    async def close(self) -> None:
+        """Let go of what is kept between questions."""
 
 
 class Gate(Protocol):

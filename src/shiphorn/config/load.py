@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config import gates, whole
+from shiphorn.config import gates, sources, whole
 from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.endpoints import (
     EndpointSite,
@@ -226,6 +226,11 @@ class Config:
         """What is watched on a host after a switch."""
         return checks_of(self.settings(environment, host), self.app, base_of(environment), host)
 
+    def source(self, check: Check) -> sources.Source:
+        """Where a check asks for metrics. Raises ConfigError SH192."""
+        known = {name: entry.source(self.path.parent) for name, entry in self._model.sources.items()}
+        return sources.source_of(check, known)
+
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
         """Each value with the layer and the line that it comes from; `key` keeps those below it.
 
@@ -403,7 +408,7 @@ def load_text(text: str, path: Path) -> Config:
 def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
     """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
-    found = whole.problems(data) + gates.problems(data)
+    found = whole.problems(data) + gates.problems(data) + sources.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:

@@ -28,6 +28,7 @@ from shiphorn.config.schema import (
     WavesEntry,
 )
 from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -53,6 +54,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
     ("A secret", SecretEntry, None),
+    ("A source of metrics", SourceEntry, None),
 )
 
 _HEAD = """\

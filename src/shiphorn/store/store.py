@@ -14,6 +14,7 @@ from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
+from shiphorn.store.measured import MeasuredChecks
 from shiphorn.store.members import Members
 from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
@@ -44,6 +45,7 @@ class Store:
         self.hosts = HostRuns(database)
         self.members = Members(database)
         self.health = HealthRecord(database)
+        self.measured = MeasuredChecks(database)
         self.records = Records(database)
         self.locks = Locks(database)
         self.marks = Marks(database)

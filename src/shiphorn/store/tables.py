@@ -110,6 +110,16 @@ health = Table(
 """What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
 `mark` what the unit or process was known by at the first look after it."""
 
+measured = Table(
+    "measured",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+"""The numbers behind a row of `health`, for a check of a metric: those of its last look."""
+
 texts = Table(
     "texts",
     metadata,
