@@ -108,6 +108,7 @@ class ForgeClient:
         if status in (401, 403):
             error = self._error("SH226", f"does not let us ({status}): {_said(body)}")
             error.hint = "Is its token in force, and may it do that?"
+            error.facts["status"] = status
             raise error
         if status == 404:
             error = self._error("SH228", f"has nothing at {answer.request.url.path}")

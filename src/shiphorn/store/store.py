@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from shiphorn.store.audit import Audit
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.forge_deployments import ForgeDeployments
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
@@ -16,6 +17,7 @@ from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
+from shiphorn.store.received import ReceivedLog
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
@@ -52,6 +54,8 @@ class Store:
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
         self.statuses = Statuses(database)
+        self.received = ReceivedLog(database)
+        self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)
 
     @property
