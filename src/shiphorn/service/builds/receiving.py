@@ -24,7 +24,6 @@ from shiphorn.service.service import Service
 from shiphorn.store.received import FAILED, IGNORED, TAKEN
 
 MOST_BYTES = 1_000_000
-KEPT_SECONDS = 30 * 86400.0
 AT_ONCE = 4
 _NAME_CHARACTERS = 100
 
