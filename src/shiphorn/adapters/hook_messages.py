@@ -16,6 +16,9 @@ from shiphorn.model.forge import SHA, ForgeKind, Message, PullRequest, PullState
 from shiphorn.model.statuses import BuildState, repository_key
 
 LABELS = 100
+OLD_SECONDS = 7 * 86400.0
+"""What happened to a pull request longer ago is not acted on: somebody may send it once more, and deliveries
+are not remembered for ever."""
 REF_CHARACTERS, PATH_CHARACTERS = 250, 300
 _HEADS = "refs/heads/"
 _BUILT = {
@@ -41,11 +44,11 @@ def read(kind: ForgeKind, event: str, body: dict[str, Any], now: float) -> Messa
     """What a webhook says. `event` is what its headers call it; `now` stands where it names no time."""
     match kind:
         case ForgeKind.GITHUB:
-            return _github(event, body)
+            return _fresh(_github(event, body), part(body, "pull_request", "updated_at"), now)
         case ForgeKind.GITEA:
-            return _gitea(event, body)
+            return _fresh(_gitea(event, body), part(body, "pull_request", "updated_at"), now)
         case ForgeKind.GITLAB:
-            return _gitlab(event, body)
+            return _fresh(_gitlab(event, body), part(body, "object_attributes", "updated_at"), now)
         case ForgeKind.JENKINS if isinstance(body.get("build"), dict):
             return _jenkins(body, now)
         case _:
@@ -183,6 +186,12 @@ def _pulled(path: str, *, labels: list[Any], **values: Any) -> Message:
             _sha(values["merged_sha"]),
         ),
     )
+
+
+def _fresh(message: Message, at: Any, now: float) -> Message:
+    if message.pull_request is None or moment(at, now) > now - OLD_SECONDS:
+        return message
+    return Message(message.path, ignored="it tells of what was long ago")
 
 
 def _push(path: str, body: dict[str, Any]) -> Message:

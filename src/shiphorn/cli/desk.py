@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
+    from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
+    from shiphorn.service.builds.reporting import Report, Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -97,6 +99,12 @@ class Desk(Protocol):
 
     def mark(self, ref: str, reason: str, *, clear: bool) -> Commit:
         """Mark a commit bad, or take the mark off."""
+
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Report how a build of a commit stands."""
+
+    def builds(self, ref: str) -> Standing:
+        """What is said of a commit; of the head of the app's branch for ""."""
 
     def queue(self) -> Sequence[UnderWay]:
         """The deploys that are not over."""

@@ -17,7 +17,7 @@ from shiphorn.errors import DatabaseError, SourceError
 from shiphorn.model.deploy import Phase
 from shiphorn.model.forge import Forge
 from shiphorn.model.graph import RefKind
-from shiphorn.model.statuses import BuildState, CommitStatus, overall
+from shiphorn.model.statuses import BuildState, CommitStatus
 from shiphorn.service.builds.clients import Clients
 from shiphorn.service.builds.incoming import Wanted
 from shiphorn.service.builds.repositories import named, of_forge
@@ -183,6 +183,6 @@ class Asker:
 
 def is_due(statuses: list[CommitStatus], made_at: float, asked_at: float, now: float) -> bool:
     """Whether a forge is to be asked about a commit again: seldom once there is nothing to wait for."""
-    state = overall(statuses)
-    waiting = state == BuildState.PENDING or (state is None and made_at > now - YOUNG_SECONDS)
+    under_way = any(one.state == BuildState.PENDING for one in statuses)
+    waiting = under_way or (not statuses and made_at > now - YOUNG_SECONDS)
     return waiting or asked_at <= now - SETTLED_SECONDS

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shiphorn.errors import NotFound, Refused
+from shiphorn.errors import ConfigError, NotFound
 from shiphorn.model.forge import Forge, ForgeKind, Receipt
 from shiphorn.model.notices import Standing
 from shiphorn.model.people import Caller, Role
@@ -81,7 +81,7 @@ def deliveries(
 
 
 async def ask(service: Service, caller: Caller, name: str) -> Asked:
-    """Ask a forge now. Raises Forbidden SH550, NotFound SH910, Refused SH919 (it cannot be asked)."""
+    """Ask a forge now. Raises Forbidden SH550, NotFound SH910, ConfigError SH174 (it cannot be asked)."""
     require(caller, Role.ADMIN, EVERYWHERE, "ask forges", service.store)
     forges = service.apps.service.forges
     forge = next((one for one in forges if one.name == name), None)
@@ -89,7 +89,7 @@ async def ask(service: Service, caller: Caller, name: str) -> Asked:
         names = ", ".join(one.name for one in forges) or "none"
         raise NotFound("SH910", f"there is no forge {name}.", hint=f"There are {names}.")
     if not forge.is_asked:
-        raise Refused("SH919", f"the forge {name} is never asked.", hint='Set "poll" in shiphorn.yml.')
+        raise ConfigError("SH174", f"the forge {name} is never asked.", hint='Set "poll" in shiphorn.yml.')
     clients = Clients(service)
     try:
         asker = asking.Asker(service, clients)

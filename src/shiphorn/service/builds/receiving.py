@@ -204,7 +204,7 @@ def _pass_on(service: Service, forge: Forge, message: Message, keys: list[str], 
     incoming = service.incoming
     for key in keys if forge.is_asked else ():
         for sha in message.ask:
-            incoming.ask(Wanted(forge.name, key, message.path, sha))
+            incoming.ask(Wanted(forge.name, key, forge.path_of(key), sha))
     if message.push is None and message.pull_request is None:
         return True
     try:
