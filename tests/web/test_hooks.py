@@ -389,7 +389,7 @@ async def test_a_huge_webhook_is_refused_without_being_read(hooks: Hooks) -> Non
             sent += 65536
             yield b"x" * 65536
 
-    huge = "it is larger than 1000000 bytes."
+    huge = "it is larger than 1 MB."
     assert await hooks.send("hub", b"x" * 10_000_000, {}) == (413, huge)
     # Neither is one whose sender does not say how long it is.
     answer = await hooks.client.post("/hooks/hub", content=endless())

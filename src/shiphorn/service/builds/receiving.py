@@ -96,7 +96,7 @@ async def receive(
 
 async def refuse_size(service: Service, name: str, size: int, address: str) -> Answered:
     """Answer somebody who sends more than is taken. It is not read; only a known forge's is written down."""
-    answer = Answered(413, "refused", f"it is larger than {MOST_BYTES} bytes.", "SH914")
+    answer = Answered(413, "refused", f"it is larger than {MOST_BYTES // 1_000_000} MB.", "SH914")
     limited = _too_often(service, address)
     if limited is not None or all(one.name != name for one in service.apps.service.forges):
         return limited or answer
