@@ -69,6 +69,7 @@ def builds(
 def _show(console: Console, found: Standing) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
+    from shiphorn.model.forge import REPORTED  # noqa: PLC0415
     from shiphorn.model.times import ago  # noqa: PLC0415
 
     commit, now = found.commit, time.time()
@@ -80,5 +81,6 @@ def _show(console: Console, found: Standing) -> None:
     for one in found.statuses:
         said = f" [dim]{escape(one.description)}[/]" if one.description else ""
         console.print(f"  {_MARKS[one.state]} {escape(one.context)}{said}")
+        who = f"from {escape(one.source)}" if one.source != REPORTED else REPORTED
         since = f"{ago(one.at, now)}, " if one.at else ""
-        console.print(f"    [dim]{since}by {escape(one.source)}{'  ' if one.url else ''}{escape(one.url)}[/]")
+        console.print(f"    [dim]{since}{who}{'  ' if one.url else ''}{escape(one.url)}[/]")

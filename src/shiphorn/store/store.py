@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from shiphorn.store.audit import Audit
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.forge_deployments import ForgeDeployments
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
@@ -57,6 +58,7 @@ class Store:
         self.received = ReceivedLog(database)
         self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)
+        self.endpoints = Endpoints(database)
 
     @property
     def place(self) -> str:
