@@ -34,6 +34,7 @@ from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
 from shiphorn.service.auto.robot import Robot
+from shiphorn.service.builds.running import listen, work_on_forges
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.endpoints import labels
@@ -251,6 +252,8 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: Keeper(service).work(),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
                 robot.work,
+                lambda: listen(service),
+                lambda: work_on_forges(service),
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
@@ -296,6 +299,7 @@ async def _purge(service: Service) -> None:
     while True:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
 
 

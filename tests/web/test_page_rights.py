@@ -126,6 +126,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/settings/tokens"): everybody("/settings/tokens"),
     ("POST", "/settings/tokens"): Row(409, 409, 200, "/settings/tokens", {"name": "all", "role": "admin"}),
     ("POST", "/settings/tokens/{token_id:int}/revoke"): everybody("/settings/tokens/999/revoke", 404),
+    ("GET", "/settings/forges"): admins("/settings/forges"),
+    ("POST", "/settings/forges/{name:str}/ask"): admins("/settings/forges/nobody/ask", 404),
     ("GET", "/settings/notifiers"): admins("/settings/notifiers"),
     ("POST", "/settings/notifiers/{name:str}/test"): admins("/settings/notifiers/nobody/test", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),

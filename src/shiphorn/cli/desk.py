@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from shiphorn.model.endpoints import Endpoint
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
+    from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
     from shiphorn.service.auto.standing import AutoStanding
+    from shiphorn.service.builds.reporting import Report
+    from shiphorn.service.builds.reporting import Standing as Built
     from shiphorn.service.endpoints.listed import Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
@@ -101,6 +104,12 @@ class Desk(Protocol):
 
     def mark(self, ref: str, reason: str, *, clear: bool) -> Commit:
         """Mark a commit bad, or take the mark off."""
+
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Report how a build of a commit stands."""
+
+    def builds(self, ref: str) -> Built:
+        """What is said of a commit; of the head of the app's branch for ""."""
 
     def queue(self) -> Sequence[UnderWay]:
         """The deploys that are not over."""

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
+    from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
     from shiphorn.service.auto.standing import AutoStanding
+    from shiphorn.service.builds.reporting import Report, Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -223,6 +225,14 @@ class Here(EndpointsHere):
     def mark(self, ref: str, reason: str, *, clear: bool) -> Commit:
         """Mark a commit, or take the mark off."""
         return terminal.run(_mark(self.config, ref, reason, self.actor, clear=clear))
+
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Put it on record here."""
+        return terminal.run(_report(self.config, ref, said, self.actor))
+
+    def builds(self, ref: str) -> Standing:
+        """What is on record here."""
+        return terminal.run(_builds(self.config, ref))
 
     def queue(self) -> list[UnderWay]:
         """The deploys of the app that are not over."""
@@ -468,6 +478,26 @@ async def _mark(config: Config, ref: str, reason: str, actor: str, *, clear: boo
         act = "clear bad mark" if clear else "mark bad"
         _audit(world.store, actor, act, Scope(config.app), reason, sha=commit.sha)
         return commit
+
+
+async def _report(config: Config, ref: str, said: Report, actor: str) -> CommitStatus:
+    from shiphorn.model.locks import Scope  # noqa: PLC0415
+    from shiphorn.service.builds.reporting import put  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        made = await put(world, config, ref, said)
+        facts = {"sha": made.sha, "context": made.context, "state": made.state.value}
+        _audit(world.store, actor, "report build", Scope(config.app), "", **facts)
+        return made
+
+
+async def _builds(config: Config, ref: str) -> Standing:
+    from shiphorn.service.builds.reporting import look  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await look(world, config, ref)
 
 
 async def _why(config: Config, order: Order) -> Why:

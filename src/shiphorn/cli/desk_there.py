@@ -26,8 +26,10 @@ from shiphorn.model.endpoints import base_of
 from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
+from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host, Selection
 from shiphorn.service.auto.standing import AutoStanding
+from shiphorn.service.builds.reporting import Report, Standing
 from shiphorn.service.gates import UnderWay, Why
 from shiphorn.service.hosts.doctor import Check
 from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member
@@ -209,6 +211,20 @@ class There(ApprovesThere, EndpointsThere):
         if clear:
             return made(Commit, self._wire.post(f"{path}/clear", body))
         return made(Commit, self._wire.post(path, body)["commit"])
+
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Tell the service."""
+        return made(CommitStatus, self._wire.post(self._statuses(ref), asdict(said)))
+
+    def builds(self, ref: str) -> Standing:
+        """What the service knows."""
+        return made(Standing, self._wire.get(self._statuses(ref)))
+
+    def _statuses(self, ref: str) -> str:
+        named = ref or self.branch(self.app)
+        if "/" in named:
+            raise Refused("SH919", f"{named} cannot be asked about from here.", hint="Name the commit's id.")
+        return f"/apps/{part(self.app)}/commits/{part(named)}/statuses"
 
     def queue(self) -> Sequence[UnderWay]:
         """The deploys of the app that are not over."""

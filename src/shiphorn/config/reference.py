@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.endpoints import VhostEntry
+from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
     App,
@@ -91,6 +92,7 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
     ("quiet", QuietEntry, None),
+    ("A forge", ForgeEntry, None),
 )
 
 

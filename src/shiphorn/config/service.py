@@ -16,7 +16,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from shiphorn.config import forges as forge_entries
 from shiphorn.config import whole
+from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
@@ -25,6 +27,7 @@ from shiphorn.config.sources import SourceEntry, lacking_secrets
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
 from shiphorn.errors import ConfigError
+from shiphorn.model.forge import Forge
 from shiphorn.model.notices import Audience, Moment, Quiet
 
 FILE_NAME = "shiphorn.yml"
@@ -125,6 +128,7 @@ class ServiceFile(Strict):
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
+    forges: dict[Name, ForgeEntry] = Field({}, description="Where repositories live and are built, by name.")
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,11 @@ class ServiceConfig:
     def audiences(self) -> list[Audience]:
         """Who is told of deploys, in the order of the file."""
         return [entry.audience(name) for name, entry in self.model.notifiers.items()]
+
+    @property
+    def forges(self) -> list[Forge]:
+        """Where repositories live and are built, in the order of the file."""
+        return [entry.forge(name) for name, entry in self.model.forges.items()]
 
     @property
     def secrets(self) -> dict[str, SecretSource]:
@@ -233,6 +242,7 @@ def load(path: Path) -> ServiceConfig:
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
     found += _lacking(data) + lacking_secrets(data)
+    found += _lacking(data) + forge_entries.lacking(data)
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)

@@ -9,6 +9,7 @@ from shiphorn.store.audit import Audit
 from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.endpoints import Endpoints
+from shiphorn.store.forge_deployments import ForgeDeployments
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
@@ -20,6 +21,7 @@ from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
+from shiphorn.store.received import ReceivedLog
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
@@ -59,6 +61,8 @@ class Store:
         self.statuses = Statuses(database)
         self.approvals = Approvals(database)
         self.auto = AutoDeploys(database)
+        self.received = ReceivedLog(database)
+        self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)
         self.endpoints = Endpoints(database)
 

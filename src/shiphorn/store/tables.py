@@ -419,28 +419,36 @@ received = Table(
     "received",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("nonce", String, nullable=False),
     Column("sender", String, nullable=False),
     Column("delivery", String, nullable=False),
+    Column("once", String),
+    Column("digest", String),
     Column("kind", String, nullable=False),
     Column("address", String, nullable=False),
     Column("at", Float, nullable=False),
     Column("size", Integer, nullable=False),
     Column("outcome", String, nullable=False),
     Column("problem", Text, nullable=False),
-    UniqueConstraint("sender", "delivery", name="one_receipt_a_delivery"),
+    UniqueConstraint("nonce", name="one_row_a_receipt"),
+    UniqueConstraint("sender", "once", name="one_receipt_a_delivery"),
+    UniqueConstraint("sender", "digest", name="one_receipt_a_content"),
     Index("received_at", "at"),
 )
-"""What forges and builds sent: each `delivery` of a sender is taken once. What was refused is kept, too."""
+"""What forges and builds sent, and what was refused. What is taken is taken once, by its name (`once`) and
+by what is in it (`digest`); both are NULL of what may come again."""
 
 forge_deployments = Table(
     "forge_deployments",
     metadata,
     Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
     Column("forge", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("environment", String, nullable=False),
     Column("remote", String, nullable=False),
     Column("state", String, nullable=False),
 )
-"""How a forge knows a deploy (`remote`), and what it was told of it last."""
+"""How a forge knows a deploy, by its repository, environment and number (`remote`), and what it was told."""
 
 approvals = Table(
     "approvals",

@@ -20,6 +20,7 @@ from shiphorn.web.api import (
     environments,
     fleet,
     follow,
+    forges,
     notifiers,
     people,
     queue,
@@ -43,6 +44,7 @@ SUBJECTS = {
     "Audit log": audit.ROUTES,
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
+    "Forges and builds": forges.ROUTES,
 }
 
 

@@ -32,6 +32,7 @@ _TABS = (
     ("Apps", "/settings/apps", False),
     ("People", "/settings/people", True),
     ("Tokens", "/settings/tokens", False),
+    ("Forges", "/settings/forges", True),
     ("Notifiers", "/settings/notifiers", True),
     ("Webhooks", "/settings/webhooks", True),
     ("Audit", "/settings/audit", True),
