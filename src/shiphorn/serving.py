@@ -35,11 +35,13 @@ from shiphorn.service.apps import Apps
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.history.figures import of_all
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
 from shiphorn.service.people.sign_in import needs_set_up, purge
 from shiphorn.service.service import Service
 from shiphorn.service.telling.notifiers import Announcer
+from shiphorn.service.telling.sinks import Reporter
 from shiphorn.service.telling.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
@@ -168,7 +170,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
-        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag})
+        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag}, service.figures)
         app = make_app(
             service,
             vault,
@@ -243,6 +245,8 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                lambda: service.figures.work(lambda: of_all(service.dora, service.world, service.apps)),
+                lambda: Reporter(service.store, service.apps, service.figures).work(),
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
@@ -287,6 +291,7 @@ async def _purge(service: Service) -> None:
     while True:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -41,11 +41,11 @@ class Sender:
             headers={"User-Agent": "shiphorn"},
         )
 
-    async def send(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+    async def send(self, url: str, body: bytes, headers: dict[str, str], *, method: str = "POST") -> Answered:
         """Post a body of JSON. Never raises for what is the receiver's doing."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._post(url, body, headers | {"Content-Type": "application/json"})
+                return await self._send(method, url, body, headers | {"Content-Type": "application/json"})
         except TimeoutError:
             return Answered(None, f"no answer within {self._timeout_seconds:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -55,8 +55,8 @@ class Sender:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
-        async with self._client.stream("POST", url, content=body, headers=headers) as answer:
+    async def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+        async with self._client.stream(method, url, content=body, headers=headers) as answer:
             text = bytearray()
             async for chunk in answer.aiter_bytes():
                 text += chunk

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.metrics import GrafanaEntry, GraphiteEntry, MetricsEntry, StatsdEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
@@ -75,6 +76,10 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
     ("quiet", QuietEntry, None),
+    ("metrics", MetricsEntry, None),
+    ("graphite", GraphiteEntry, None),
+    ("statsd", StatsdEntry, None),
+    ("grafana", GrafanaEntry, None),
 )
 
 

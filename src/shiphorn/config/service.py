@@ -18,6 +18,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from shiphorn.config import whole
 from shiphorn.config.load import Config, SecretSource, load_data, source
+from shiphorn.config.metrics import MetricsEntry
+from shiphorn.config.metrics import lacking as lacking_of_metrics
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
@@ -122,6 +124,7 @@ class ServiceFile(Strict):
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
+    metrics: MetricsEntry = Field(MetricsEntry(), description="Where measured values go.")
 
 
 @dataclass(frozen=True)
@@ -237,16 +240,17 @@ def load(path: Path) -> ServiceConfig:
 
 
 def _lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
-    """Secrets that notifiers name and nobody defined."""
+    """Secrets that notifiers and metrics name and nobody defined."""
     notifiers, secrets = data.get("notifiers"), data.get("secrets")
     known = secrets if isinstance(secrets, dict) else {}
     entries = notifiers.items() if isinstance(notifiers, dict) else ()
     urls = [(name, entry["url"]) for name, entry in entries if isinstance(entry, dict) and "url" in entry]
-    return [
+    found: list[tuple[Key, str]] = [
         (("notifiers", name, "url"), f"the secret {url['secret']} is not defined under secrets")
         for name, url in urls
         if isinstance(url, dict) and str(url.get("secret", "")) not in ("", *known)
     ]
+    return [*found, *lacking_of_metrics(data.get("metrics"), known)]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

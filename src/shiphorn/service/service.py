@@ -21,6 +21,7 @@ from shiphorn.service.deploys.live import Live
 from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.delivery import DoraReports
+from shiphorn.service.history.figures import KeptFigures
 from shiphorn.service.hosts.kept import KeptFleet
 from shiphorn.service.news import News
 from shiphorn.service.records import get
@@ -34,8 +35,9 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
-    goes, and `fleet` are the hosts as they were read last. `news` wakes who waits for pushes and builds.
-    `works` tells whether this process's worker is at work, and `notifier` tells people.
+    goes; `figures` are those of monitoring, and `fleet` the hosts as they were read last. `news` wakes who
+    waits for pushes and builds. `works` tells whether this process's worker is at work, and `notifier`
+    tells people.
     """
 
     world: World
@@ -48,6 +50,7 @@ class Service:
     changes: KeptChanges = field(default_factory=KeptChanges)
     fleet: KeptFleet = field(default_factory=KeptFleet)
     dora: DoraReports = field(default_factory=DoraReports)
+    figures: KeptFigures = field(default_factory=KeptFigures)
     reports: Reports = field(default_factory=Reports)
     news: News = field(default_factory=News)
     works: Callable[[], bool] = lambda: True

@@ -22,6 +22,7 @@ from shiphorn.store.sessions import Sessions
 from shiphorn.store.statuses import Statuses
 from shiphorn.store.tallies import Tallies
 from shiphorn.store.tokens import Tokens
+from shiphorn.store.told import Told
 from shiphorn.store.webhooks import Webhooks
 
 
@@ -53,6 +54,7 @@ class Store:
         self.notified = Notified(database)
         self.statuses = Statuses(database)
         self.tallies = Tallies(database)
+        self.told = Told(database)
 
     @property
     def place(self) -> str:
