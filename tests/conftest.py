@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.postgres",
     "tests.running_service",
     "tests.sshd",
+    "tests.statsd",
 ]

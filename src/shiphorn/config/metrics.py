@@ -33,7 +33,7 @@ def _web_address(text: str) -> str:
     except ValueError:
         good = False
     if not good or any(sign <= " " or sign == "\x7f" for sign in text):
-        raise ValueError("it has to be a URL such as https://graphite.example.com/events/")
+        raise ValueError("it has to be a URL that begins with https:// or http://")
     if parts.username or parts.password:
         raise ValueError("a password does not belong here; name it as a secret")
     return text

@@ -18,8 +18,10 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0
 
 _log = logging.getLogger(__name__)
 
+NOTHING = "nothing"
+"""What a hand says that had nothing to hand over: no word on how the other side fares."""
 Hand = Callable[[Sequence[Happened]], Awaitable[str]]
-"""Hands events over: "" when all were taken, else why not."""
+"""Hands events over: "" when all were taken, NOTHING, else why not."""
 
 
 class Following:
@@ -56,7 +58,7 @@ class Following:
             return 0
         parts = [events[start : start + at_once] for start in range(0, len(events), at_once)]
         problem = await self._whole(self._handed(standing, parts, to))
-        return 0 if problem else len(events)
+        return 0 if _is_bad(problem) else len(events)
 
     async def now_and_then(self, name: str, every_seconds: float, to: Callable[[], Awaitable[str]]) -> None:
         """Have something done, by one process at a time, once `every_seconds`."""
@@ -70,17 +72,18 @@ class Following:
             await asyncio.to_thread(self._noted, found, problem)
 
     async def _handed(self, standing: Standing, parts: Sequence[Sequence[Happened]], to: Hand) -> str:
-        notified, problem = self._store.notified, ""
+        notified, said = self._store.notified, NOTHING
         for part in parts:
             if self._ending:
                 break
-            problem = await self._taken(standing.name, part, to)
-            if problem:
+            came = await self._taken(standing.name, part, to)
+            said = said if came == NOTHING else came
+            if _is_bad(came):
                 break
-        await asyncio.to_thread(self._noted, standing, problem)
-        free_at = time.time() + (pause(standing.failures + 1) if problem else 0.0)
+        await asyncio.to_thread(self._noted, standing, said)
+        free_at = time.time() + (pause(standing.failures + 1) if _is_bad(said) else 0.0)
         await asyncio.to_thread(notified.free, standing.name, free_at)
-        return problem
+        return said
 
     async def _taken(self, name: str, events: Sequence[Happened], to: Hand) -> str:
         try:
@@ -88,7 +91,7 @@ class Following:
         except Exception as error:  # noqa: BLE001 - a defect keeps no other follower waiting
             _log.exception("%s: a defect", name)
             return f"a defect of shiphorn: {type(error).__name__}"
-        if not problem:
+        if not _is_bad(problem):
             numbers = {event.id for event in events}
             await asyncio.to_thread(self._store.notified.look_on, name, numbers)
         return problem
@@ -99,12 +102,12 @@ class Following:
             return None, []
         return found, self._store.notified.unseen(found, kinds)
 
-    def _noted(self, standing: Standing, problem: str) -> None:
+    def _noted(self, standing: Standing, said: str) -> None:
         now = time.time()
-        if problem:
-            self._store.notified.refused(standing.name, standing.failures + 1, problem, now)
-            _log.warning("%s: %s", standing.name, problem)
-        else:
+        if _is_bad(said):
+            self._store.notified.refused(standing.name, standing.failures + 1, said, now)
+            _log.warning("%s: %s", standing.name, said)
+        elif not said:
             self._store.notified.took(standing.name, now)
 
     async def _whole(self, work: Awaitable[str]) -> str:
@@ -121,6 +124,10 @@ class Following:
 def pause(failures: int) -> float:
     """How long a follower is left alone that has failed for so many times in a row, in seconds."""
     return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_SECONDS)
+
+
+def _is_bad(said: str) -> bool:
+    return said not in ("", NOTHING)
 
 
 def standing_of(standings: Mapping[str, Standing], *names: str) -> Standing:

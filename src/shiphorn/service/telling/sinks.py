@@ -30,7 +30,7 @@ from shiphorn.service.history.figures import KeptFigures
 from shiphorn.service.operations.numbers import taken
 from shiphorn.service.service import Service
 from shiphorn.service.telling.announcing import BEGUN, subject_of
-from shiphorn.service.telling.following import Following, standing_of
+from shiphorn.service.telling.following import NOTHING, Following, standing_of
 from shiphorn.service.telling.measuring import MARKED, MEASURED, annotation_of, points_of, standing_points
 from shiphorn.store.notified import AT_ONCE
 from shiphorn.store.store import Store
@@ -207,20 +207,21 @@ class _Hands:
         return self._config.model.metrics
 
     async def hand(self, name: str, events: Sequence[Happened]) -> str:
-        """Tell a sink of events: "" when it took all, else why not."""
+        """Tell a sink of events: "" when it took all, NOTHING, else why not."""
         if _WHAT[name] == "values":
             return await self.send(name, await asyncio.to_thread(self._points, name, events))
+        said = NOTHING
         for annotation in await asyncio.to_thread(self._annotations, events):
-            problem = await self.mark(name, annotation)
-            if problem:
-                return problem
-        return ""
+            said = await self.mark(name, annotation)
+            if said:
+                break
+        return said
 
     async def send(self, name: str, points: Sequence[Point]) -> str:
-        """Send values: "" when they were taken, else why not."""
+        """Send values: "" when they were taken, NOTHING when there are none, else why not."""
         graphite, statsd = self._metrics.graphite, self._metrics.statsd
         if not points:
-            return ""
+            return NOTHING
         if name == GRAPHITE and graphite is not None and graphite.address is not None:
             lines = graphite_lines(points, graphite.names)
             send = send_stream if graphite.protocol == "tcp" else send_datagrams

@@ -17,6 +17,7 @@ from shiphorn.web.api import (
     environments,
     fleet,
     follow,
+    metrics,
     notifiers,
     people,
     queue,
@@ -37,6 +38,7 @@ SUBJECTS = {
     "Audit log": audit.ROUTES,
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
+    "Metrics": metrics.ROUTES,
 }
 
 

@@ -16,6 +16,7 @@ from shiphorn.web.pages import (
     settings_apps,
     settings_audit,
     settings_freezes,
+    settings_metrics,
     settings_notifiers,
     settings_people,
     settings_webhooks,
@@ -42,6 +43,7 @@ PAGES = (
     *settings_webhooks.ROUTES,
     *settings_freezes.ROUTES,
     *settings_notifiers.ROUTES,
+    *settings_metrics.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )

@@ -34,6 +34,7 @@ _TABS = (
     ("Tokens", "/settings/tokens", False),
     ("Notifiers", "/settings/notifiers", True),
     ("Webhooks", "/settings/webhooks", True),
+    ("Metrics", "/settings/metrics", True),
     ("Audit", "/settings/audit", True),
     ("Service", "/settings/service", True),
 )
