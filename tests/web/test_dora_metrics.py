@@ -31,8 +31,8 @@ async def test_figures_are_worked_out_for_who_asks_and_nobody_waits(api: Offline
     metrics = Metrics(service.store, service.apps, {}, service.figures)
     for ago in (5 * HOUR, HOUR):
         deploy(service.store, SHOP, now - ago, flip_at=now - ago + 1)
-    failed = {"state": DeployState.FAILED, "flip_at": now - 2 * HOUR + 1}
-    deploy(service.store, SHOP, now - 2 * HOUR, **failed)
+    failed_at = now - 2 * HOUR
+    deploy(service.store, SHOP, failed_at, state=DeployState.FAILED, flip_at=failed_at + 1)
     deploy(service.store, BLOG, now - HOUR, flip_at=now - HOUR + 1)
     asked: list[float] = []
 
