@@ -147,7 +147,7 @@ async def test_what_somebody_says_is_heard_and_hostile_bytes_do_no_harm(ngircd: 
             ("eve`|x", "", None),
         ]
         assert "UTF-8" in heard[0].text
-        assert set(heard[1].text) == {"x"}
+        assert heard[1].text.startswith("xxx")
         assert heard[2].text == "$(reboot); `id`"
         # Longer than a line may be, with what ends one in the middle: the server throws them out, not us.
         eve.raw(b"PRIVMSG #ops :" + b"x" * 4000 + b"\0QUIT\r\n")
