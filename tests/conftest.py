@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.chaos.table",
     "tests.databases",
     "tests.faults.table",
+    "tests.graphite",
     "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",

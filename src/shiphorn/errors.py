@@ -133,6 +133,7 @@ _CLASSES: dict[str, type[ShiphornError]] = {
     "SH6": DeployFailed,
     "SH7": MissingProgram,
     "SH8": DatabaseError,
+    "SH9": Refused,
 }
 
 

@@ -28,6 +28,16 @@ def test_a_notifier_begins_where_it_was_added(store: Store) -> None:
     assert store.notified.listed() == {}
 
 
+def test_followers_keep_their_places_apart(store: Store) -> None:
+    store.notified.keep(["metrics:graphite", "metrics:statsd"], "metrics:")
+    store.notified.keep(["forge_%:hub"], "forge_%:")
+    store.notified.keep(["team"])
+    store.notified.keep(["metrics:statsd"], "metrics:")
+    assert set(store.notified.listed()) == {"metrics:statsd", "forge_%:hub", "team"}
+    store.notified.keep([])
+    assert set(store.notified.listed()) == {"metrics:statsd", "forge_%:hub"}
+
+
 def test_each_event_is_looked_at_once_though_a_lower_number_comes_later(store: Store) -> None:
     store.notified.keep(["team"])
     happen(store, 600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shiphorn.model.deploy import Kind
+from shiphorn.model.endpoints import base_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Scope:
         return (self.app == other.app or "" in (self.app, other.app)) and (
             self.environment == other.environment or "" in (self.environment, other.environment)
         )
+
+    @property
+    def granted(self) -> Scope:
+        """Where roles for it are held: those of an endpoint are those of its environment."""
+        return Scope(self.app, base_of(self.environment))
 
     @property
     def words(self) -> str:

@@ -97,6 +97,7 @@ class Caller:
 
     def role_in(self, scope: Scope) -> Role | None:
         """The highest role there; None when there is none."""
+        scope = scope.granted
         held = [grant.role for grant in self.grants if grant.scope.covers(scope)]
         best = max(held, key=lambda role: role.rank, default=None)
         if best is None or self.limit is None:
@@ -112,6 +113,7 @@ class Caller:
 
     def sees(self, scope: Scope) -> bool:
         """Whether they may look at something: some role covers it, or a part of it."""
+        scope = scope.granted
         within = [scope] if self.limit is None else [scope, self.limit.scope]
         return all(one.meets(other) for one in within for other in within) and any(
             all(grant.scope.meets(one) for one in within) for grant in self.grants

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from shiphorn.model.deploy import DeployState, Kind
+from shiphorn.model.endpoints import SEPARATOR
 from shiphorn.model.history import DeployFilter, DeployRow, Place, Shipped, Standings
 from shiphorn.model.locks import Scope
 from shiphorn.model.target import Selection
@@ -225,8 +226,14 @@ def within(scopes: Sequence[Scope] | None) -> list[ColumnElement[bool]]:
         and_(
             true(),
             *([deploys.c.app == scope.app] if scope.app else []),
-            *([deploys.c.environment == scope.environment] if scope.environment else []),
+            *([_is_in(scope.environment)] if scope.environment else []),
         )
         for scope in scopes
     ]
     return [or_(*parts) if parts else false()]
+
+
+def _is_in(environment: str) -> ColumnElement[bool]:
+    """That a deploy is one to an environment, or to an endpoint of it: who sees the one sees the other."""
+    inner = deploys.c.environment.startswith(f"{environment}{SEPARATOR}", autoescape=True)
+    return or_(deploys.c.environment == environment, inner)

@@ -1,11 +1,11 @@
-"""How far notifiers are with what they tell, and what came of it."""
+"""How far notifiers, and other followers of events, are with what they tell, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Engine, Row, delete, func, not_, select, update
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.notices import Standing
@@ -21,15 +21,22 @@ AT_ONCE = 500
 
 @patient
 class Notified:
-    """The table of notifiers. What they are is in shiphorn.yml: a row keeps no more than their place."""
+    """The table of notifiers. What they are is in shiphorn.yml: a row keeps no more than their place.
+
+    Other followers of events have rows with names that begin with a prefix of theirs, such as `metrics:`.
+    """
 
     def __init__(self, database: Engine) -> None:
         self._database = database
 
-    def keep(self, names: Collection[str]) -> None:
-        """Have a place for each of these, from now on for one that is new, and none for others."""
+    def keep(self, names: Collection[str], prefix: str = "") -> None:
+        """Have a place for each of these, from now on for one that is new, and none for others of the prefix.
+
+        `names` are whole names: they begin with the prefix, which ends in `:`. Notifiers have neither.
+        """
+        others = (notified.c.name.not_in(list(names)), _has(prefix))
         with self._database.begin() as connection:
-            connection.execute(delete(notified).where(notified.c.name.not_in(list(names))))
+            connection.execute(delete(notified).where(*others))
             newest = connection.execute(select(func.max(events.c.id))).scalar() or 0
             if names:
                 insert_missing(connection, notified, [_new(name, newest) for name in names])
@@ -98,6 +105,13 @@ class Notified:
         with self._database.connect() as connection:
             found = connection.execute(query)
             return next((row.id for row in found if phase in ("", row.body.get("phase"))), None)
+
+
+def _has(prefix: str) -> ColumnElement[bool]:
+    """Whether a row is of those with a prefix; with "", of those without any."""
+    if not prefix:
+        return not_(notified.c.name.contains(":", autoescape=True))
+    return notified.c.name.startswith(prefix, autoescape=True)
 
 
 def _new(name: str, newest: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from shiphorn.store.audit import Audit
 from shiphorn.store.deploys import Deploys
+from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
@@ -53,6 +54,7 @@ class Store:
         self.notified = Notified(database)
         self.statuses = Statuses(database)
         self.tallies = Tallies(database)
+        self.endpoints = Endpoints(database)
 
     @property
     def place(self) -> str:

@@ -474,16 +474,57 @@ endpoints = Table(
     Column("branch", String, nullable=False),
     Column("name", String, nullable=False),
     Column("url", Text, nullable=False),
+    Column("port", Integer, nullable=False),
     Column("owner", String, nullable=False),
+    Column("origin", String, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("state", String, nullable=False),
     Column("problem", Text, nullable=False),
-    Column("deploy_id", ForeignKey("deploys.id")),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", Float),
     Column("removed_at", Float),
     Index("endpoints_of_app", "app", "environment", "name"),
+    Index("endpoints_removed", "removed_at"),
 )
-"""Branches with an environment and a URL of their own, for a while."""
+"""Branches with an environment and a URL of their own, for a while. `removed_at` is None until they are
+off all hosts."""
+
+_there = endpoints.c.removed_at.is_(None)
+Index(
+    "one_endpoint_a_name",
+    endpoints.c.app,
+    endpoints.c.environment,
+    endpoints.c.name,
+    unique=True,
+    sqlite_where=_there,
+    postgresql_where=_there,
+)
+Index(
+    "one_endpoint_a_branch",
+    endpoints.c.app,
+    endpoints.c.environment,
+    endpoints.c.branch,
+    unique=True,
+    sqlite_where=_there,
+    postgresql_where=_there,
+)
+Index(
+    "one_endpoint_a_url",
+    endpoints.c.url,
+    unique=True,
+    sqlite_where=_there,
+    postgresql_where=_there,
+)
+_has_port = _there & (endpoints.c.port > 0)
+Index(
+    "one_endpoint_a_port",
+    endpoints.c.port,
+    unique=True,
+    sqlite_where=_has_port,
+    postgresql_where=_has_port,
+)
+"""Two people that make the same at the same time: one of them gets another name, or the other's endpoint."""
 
 codes = Table(
     "codes",

@@ -82,15 +82,28 @@ def upgrade() -> None:
         sa.Column("branch", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
-        sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("tried_at", sa.Float(), nullable=True),
         sa.Column("removed_at", sa.Float(), nullable=True),
     )
     op.create_index("endpoints_of_app", "endpoints", ["app", "environment", "name"])
+    op.create_index("endpoints_removed", "endpoints", ["removed_at"])
+    there = sa.text("removed_at IS NULL")
+    has_port = sa.text("removed_at IS NULL AND port > 0")
+    for name, columns, where in (
+        ("one_endpoint_a_name", ["app", "environment", "name"], there),
+        ("one_endpoint_a_branch", ["app", "environment", "branch"], there),
+        ("one_endpoint_a_url", ["url"], there),
+        ("one_endpoint_a_port", ["port"], has_port),
+    ):
+        op.create_index(name, "endpoints", columns, unique=True, sqlite_where=where, postgresql_where=where)
     op.create_table(
         "codes",
         sa.Column("digest", sa.String(), nullable=False),

@@ -1,0 +1,1 @@
+"""What forges and builds tell, and what forges are told."""

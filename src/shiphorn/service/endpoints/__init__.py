@@ -1,0 +1,1 @@
+"""Endpoints of branches: made, listed, extended, removed."""
