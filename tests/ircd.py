@@ -1,4 +1,4 @@
-"""Real IRC servers: ngIRCd, which has no accounts, and InspIRCd with Atheme's services, which has; and people."""
+"""Real IRC servers: ngIRCd, without accounts, and InspIRCd with Atheme's services, with them; and people."""
 
 from __future__ import annotations
 
@@ -93,13 +93,11 @@ def free_port() -> int:
 
 def certificate(folder: Path) -> Path:
     """A certificate for localhost that signs itself; its key is beside it, in key.pem."""
-    subprocess.run(
-        [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        check=True,
-        capture_output=True,
-    )
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    done = [program("openssl"), *command.split(), *names, *files]
+    subprocess.run(done, check=True, capture_output=True)
     (folder / "key.pem").chmod(0o644)
     return folder / "cert.pem"
 
