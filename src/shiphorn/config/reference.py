@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.chat import ChannelEntry, ChatEntry, IrcEntry
+from shiphorn.config.hours import QuietEntry
 from shiphorn.config.metrics import GrafanaEntry, GraphiteEntry, MetricsEntry, StatsdEntry
 from shiphorn.config.schema import (
     App,
@@ -23,7 +25,7 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
-from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.service import NotifierEntry, OidcEntry, ServiceFile, SignIn
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -76,6 +78,9 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
     ("quiet", QuietEntry, None),
+    ("chat", ChatEntry, None),
+    ("A network of `irc`", IrcEntry, None),
+    ("A channel of `channels`", ChannelEntry, None),
     ("metrics", MetricsEntry, None),
     ("graphite", GraphiteEntry, None),
     ("statsd", StatsdEntry, None),

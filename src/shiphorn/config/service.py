@@ -10,36 +10,27 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from shiphorn.config import whole
+from shiphorn.config.chat import ChatEntry
+from shiphorn.config.chat import lacking as lacking_in_chat
+from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.metrics import MetricsEntry
 from shiphorn.config.metrics import lacking as lacking_of_metrics
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
-from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
+from shiphorn.config.values import Duration, Glob, Name, Patience, ServiceUrl, Text, Variable
 from shiphorn.errors import ConfigError
-from shiphorn.model.notices import Audience, Moment, Quiet
+from shiphorn.model.notices import Audience, Moment
 
 FILE_NAME = "shiphorn.yml"
 _HOST_LISTS = ("hosts", "inventory", "regions")
-_Moment = Literal[
-    "queued",
-    "started",
-    "paused",
-    "continued",
-    "succeeded",
-    "failed",
-    "rolled_back",
-    "stopped",
-    "superseded",
-]
 _PATHS = ("identity_file", "known_hosts", "config")
 
 
@@ -67,25 +58,6 @@ class SignIn(Strict):
     session: Duration = Field(7 * 86_400.0, description="How long a browser stays signed in.")
 
 
-class QuietEntry(Strict):
-    """Hours of every day in which a notifier tells of failures only."""
-
-    begin: Clock = Field(alias="from", description='When they begin: `"22:00"`.')
-    end: Clock = Field(alias="to", description="When they end; the next day if that is earlier.")
-    zone: Zone = Field("UTC", description="Where that is the time: `Europe/Berlin`.")
-
-    @model_validator(mode="after")
-    def _some(self) -> QuietEntry:
-        if self.begin == self.end:
-            raise ValueError("from and to are the same")
-        return self
-
-    @property
-    def hours(self) -> Quiet:
-        """The hours."""
-        return Quiet(time.fromisoformat(self.begin), time.fromisoformat(self.end), self.zone)
-
-
 class NotifierEntry(Strict):
     """People who are told of deploys, in chat or by mail."""
 
@@ -94,7 +66,7 @@ class NotifierEntry(Strict):
     )
     apps: list[Glob] = Field(["*"], min_length=1, description="Of which apps; globs.")
     environments: list[Glob] = Field(["*"], min_length=1, description="Of which environments; globs.")
-    on: list[_Moment] = Field(
+    on: list[MomentName] = Field(
         ["started", "succeeded", "failed", "rolled_back", "paused"],
         min_length=1,
         description="Of what: queued, started, paused, continued, succeeded, failed, rolled_back, stopped, "
@@ -124,6 +96,7 @@ class ServiceFile(Strict):
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
+    chat: ChatEntry = Field(ChatEntry(), description="Where people talk to shiphorn.")
     metrics: MetricsEntry = Field(MetricsEntry(), description="Where measured values go.")
 
 
@@ -232,7 +205,7 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
-    found += _lacking(data)
+    found += [*_lacking(data), *lacking_in_chat(data.get("chat"), data.get("secrets") or {})]
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)

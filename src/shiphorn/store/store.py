@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from shiphorn.store.audit import Audit
+from shiphorn.store.chat_networks import ChatNetworks
+from shiphorn.store.codes import Codes
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.health import HealthRecord
@@ -53,6 +55,8 @@ class Store:
         self.pulse = Pulse(database)
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
+        self.codes = Codes(database)
+        self.chat_networks = ChatNetworks(database)
         self.statuses = Statuses(database)
         self.tallies = Tallies(database)
         self.told = Told(database)
