@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.api_service",
+    "tests.bots",
     "tests.chaos.table",
     "tests.databases",
     "tests.faults.table",

@@ -29,10 +29,11 @@ class Answered:
 
 
 class Sender:
-    """Posts straight: no proxy is used, no redirect followed, and an answer is read up to ANSWER_BYTES."""
+    """Posts straight: no proxy is used, no redirect followed, and an answer is read up to `answer_bytes`."""
 
-    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS, answer_bytes: int = ANSWER_BYTES) -> None:
         self._timeout_seconds = timeout_seconds
+        self._answer_bytes = answer_bytes
         self._client = httpx.AsyncClient(
             trust_env=False,
             follow_redirects=False,
@@ -60,9 +61,9 @@ class Sender:
             text = bytearray()
             async for chunk in answer.aiter_bytes():
                 text += chunk
-                if len(text) >= ANSWER_BYTES:
+                if len(text) >= self._answer_bytes:
                     break
-            return Answered(answer.status_code, bytes(text[:ANSWER_BYTES]).decode(errors="replace"))
+            return Answered(answer.status_code, bytes(text[: self._answer_bytes]).decode(errors="replace"))
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
 from shiphorn.config.chat import ChannelEntry, ChatEntry, IrcEntry
 from shiphorn.config.hours import QuietEntry
 from shiphorn.config.metrics import GrafanaEntry, GraphiteEntry, MetricsEntry, StatsdEntry
@@ -77,6 +78,9 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("sign_in", SignIn, None),
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
+    ("slack", SlackEntry, None),
+    ("mattermost", MattermostEntry, None),
+    ("discord", DiscordEntry, None),
     ("quiet", QuietEntry, None),
     ("chat", ChatEntry, None),
     ("A network of `irc`", IrcEntry, None),
