@@ -40,11 +40,13 @@ from shiphorn.service.deploys.live import Live
 from shiphorn.service.endpoints import labels
 from shiphorn.service.endpoints.keeper import Keeper
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.history.figures import of_all
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
 from shiphorn.service.people.sign_in import needs_set_up, purge
 from shiphorn.service.service import Service
 from shiphorn.service.telling.notifiers import Announcer
+from shiphorn.service.telling.sinks import Reporter
 from shiphorn.service.telling.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
@@ -174,7 +176,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
-        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag})
+        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag}, service.figures)
         app = make_app(
             service,
             vault,
@@ -254,6 +256,8 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 robot.work,
                 lambda: listen(service),
                 lambda: work_on_forges(service),
+                lambda: service.figures.work(lambda: of_all(service.dora, service.world, service.apps)),
+                lambda: Reporter(service.store, service.apps, service.figures).work(),
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
@@ -300,6 +304,7 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
 
 

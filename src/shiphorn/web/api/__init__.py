@@ -21,6 +21,7 @@ from shiphorn.web.api import (
     fleet,
     follow,
     forges,
+    metrics,
     notifiers,
     people,
     queue,
@@ -45,6 +46,7 @@ SUBJECTS = {
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
     "Forges and builds": forges.ROUTES,
+    "Metrics": metrics.ROUTES,
 }
 
 

@@ -19,6 +19,7 @@ from shiphorn.web.pages import (
     settings_audit,
     settings_forges,
     settings_freezes,
+    settings_metrics,
     settings_notifiers,
     settings_people,
     settings_webhooks,
@@ -48,6 +49,7 @@ PAGES = (
     *settings_webhooks.ROUTES,
     *settings_freezes.ROUTES,
     *settings_notifiers.ROUTES,
+    *settings_metrics.ROUTES,
     *account.ROUTES,
     *operations.ROUTES,
 )

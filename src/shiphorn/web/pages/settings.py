@@ -35,6 +35,7 @@ _TABS = (
     ("Forges", "/settings/forges", True),
     ("Notifiers", "/settings/notifiers", True),
     ("Webhooks", "/settings/webhooks", True),
+    ("Metrics", "/settings/metrics", True),
     ("Audit", "/settings/audit", True),
     ("Service", "/settings/service", True),
 )
