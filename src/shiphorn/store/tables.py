@@ -550,8 +550,8 @@ chat_networks = Table(
     Column("problem", Text, nullable=False),
     Column("failed_at", Float),
 )
-"""Networks of chats: the process (`holder`) that is there until `held_until`, unless it says so again; its nick
-there, the channels that are wanted with what keeps it out of each, and why it had no connection last."""
+"""Networks of chats: the process (`holder`) that is there until `held_until`, unless it says so again; its
+nick there, the channels that are wanted with what keeps it out of each, and why it had no connection last."""
 
 told_messages = Table(
     "told_messages",
