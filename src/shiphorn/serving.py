@@ -26,9 +26,11 @@ import uvloop
 from litestar import Litestar
 
 from shiphorn.adapters import logs
+from shiphorn.adapters.notify_apprise import AppriseNotifier
 from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
+from shiphorn.chat.networks import ChatNotifier, Networks
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -162,8 +164,17 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         Histories() as histories,
     ):
         await asyncio.to_thread(thread.wait)
+        networks = Networks(world.store, apps)
         service = Service(
-            world, apps, thread.lives, thread.wake, live, heartbeat, histories, works=thread.works
+            world,
+            apps,
+            thread.lives,
+            thread.wake,
+            live,
+            heartbeat,
+            histories,
+            works=thread.works,
+            notifier=ChatNotifier(networks, AppriseNotifier()),
         )
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
@@ -175,7 +186,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
             site,
             set_up_code=code,
             metrics=metrics,
-            lifespan=[_background(service, vault, lag)],
+            lifespan=[_background(service, vault, lag, networks)],
         )
         config = uvicorn.Config(
             Requests(app, metrics),
@@ -233,7 +244,7 @@ def leave(status: int) -> None:
         os._exit(status)
 
 
-def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
+def _background(service: Service, vault: Vault, lag: Lag, networks: Networks) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
@@ -243,6 +254,8 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                lambda: networks.work(service),
+                lambda: networks.announcer(service).work(),
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
@@ -287,6 +300,7 @@ async def _purge(service: Service) -> None:
     while True:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.codes.forget, time.time())
         await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -86,7 +86,9 @@ async def unlock(service: Service, caller: Caller, command: Command) -> str:
 
 async def approve(service: Service, caller: Caller, command: Command) -> str:
     """Approve a deploy."""
-    raise Refused("SH947", "deploys are approved on their pages.", hint=_url(service))
+    number = command.number or 0
+    service.deploy(caller, number)
+    raise Refused("SH947", f"deploy {number} is approved on its page.", hint=_url(service))
 
 
 async def endpoint(service: Service, caller: Caller, command: Command) -> str:
