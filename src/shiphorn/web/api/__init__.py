@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 from shiphorn.web.api import (
     apps,
     audit,
+    chats,
     commits,
     deploys,
     description,
@@ -37,6 +38,7 @@ SUBJECTS = {
     "Audit log": audit.ROUTES,
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
+    "Chats": chats.ROUTES,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shiphorn.web.pages import (
     account,
+    account_chat,
     app,
     app_forms,
     board,
@@ -15,6 +16,7 @@ from shiphorn.web.pages import (
     settings,
     settings_apps,
     settings_audit,
+    settings_chat,
     settings_freezes,
     settings_notifiers,
     settings_people,
@@ -42,6 +44,8 @@ PAGES = (
     *settings_webhooks.ROUTES,
     *settings_freezes.ROUTES,
     *settings_notifiers.ROUTES,
+    *settings_chat.ROUTES,
     *account.ROUTES,
+    *account_chat.ROUTES,
     *operations.ROUTES,
 )

@@ -33,6 +33,7 @@ _TABS = (
     ("People", "/settings/people", True),
     ("Tokens", "/settings/tokens", False),
     ("Notifiers", "/settings/notifiers", True),
+    ("Chat", "/settings/chat", True),
     ("Webhooks", "/settings/webhooks", True),
     ("Audit", "/settings/audit", True),
     ("Service", "/settings/service", True),
