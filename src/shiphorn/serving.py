@@ -27,9 +27,11 @@ import uvloop
 from litestar import Litestar
 
 from shiphorn.adapters import logs
+from shiphorn.adapters.notify_apprise import AppriseNotifier
 from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
+from shiphorn.chat.networks import ChatNotifier, Networks
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -169,8 +171,17 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         Histories() as histories,
     ):
         await asyncio.to_thread(thread.wait)
+        networks = Networks(world.store, apps)
         service = Service(
-            world, apps, thread.lives, thread.wake, live, heartbeat, histories, works=thread.works
+            world,
+            apps,
+            thread.lives,
+            thread.wake,
+            live,
+            heartbeat,
+            histories,
+            works=thread.works,
+            notifier=ChatNotifier(networks, AppriseNotifier()),
         )
         service.heard.on_pull_request.append(partial(labels.heard, service))
         vault = open_vault(home().state)
@@ -183,7 +194,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
             site,
             set_up_code=code,
             metrics=metrics,
-            lifespan=[_background(service, vault, lag)],
+            lifespan=[_background(service, vault, lag, networks)],
         )
         config = uvicorn.Config(
             Requests(app, metrics),
@@ -241,7 +252,7 @@ def leave(status: int) -> None:
         os._exit(status)
 
 
-def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
+def _background(service: Service, vault: Vault, lag: Lag, networks: Networks) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         robot = Robot(service)
@@ -258,6 +269,8 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: work_on_forges(service),
                 lambda: service.figures.work(lambda: of_all(service.dora, service.world, service.apps)),
                 lambda: Reporter(service.store, service.apps, service.figures).work(),
+                lambda: networks.work(service),
+                lambda: networks.announcer(service).work(),
                 lag.watch,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
@@ -305,6 +318,7 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.codes.forget, time.time())
         await asyncio.sleep(PURGE_SECONDS)
 
 

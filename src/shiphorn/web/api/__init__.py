@@ -13,6 +13,7 @@ from shiphorn.web.api import (
     apps,
     audit,
     auto,
+    chats,
     commits,
     deploys,
     description,
@@ -47,6 +48,7 @@ SUBJECTS = {
     "Notifiers": notifiers.ROUTES,
     "Forges and builds": forges.ROUTES,
     "Metrics": metrics.ROUTES,
+    "Chats": chats.ROUTES,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shiphorn.web.pages import (
     account,
+    account_chat,
     app,
     app_auto,
     app_forms,
@@ -17,6 +18,7 @@ from shiphorn.web.pages import (
     settings,
     settings_apps,
     settings_audit,
+    settings_chat,
     settings_forges,
     settings_freezes,
     settings_metrics,
@@ -50,6 +52,8 @@ PAGES = (
     *settings_freezes.ROUTES,
     *settings_notifiers.ROUTES,
     *settings_metrics.ROUTES,
+    *settings_chat.ROUTES,
     *account.ROUTES,
+    *account_chat.ROUTES,
     *operations.ROUTES,
 )

@@ -34,6 +34,7 @@ _TABS = (
     ("Tokens", "/settings/tokens", False),
     ("Forges", "/settings/forges", True),
     ("Notifiers", "/settings/notifiers", True),
+    ("Chat", "/settings/chat", True),
     ("Webhooks", "/settings/webhooks", True),
     ("Metrics", "/settings/metrics", True),
     ("Audit", "/settings/audit", True),
