@@ -1,0 +1,1 @@
+"""All robots of a service at work together."""
