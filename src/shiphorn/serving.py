@@ -52,6 +52,8 @@ from shiphorn.wiring import home, open_shipping, open_world
 REFRESH_SECONDS = 1.0
 REPOSITORIES_SECONDS = 60.0
 PURGE_SECONDS = 3600.0
+STATUSES_SECONDS = 400 * 86400.0
+"""How long it is known how the builds of a commit went."""
 ANEW_SECONDS = 10.0
 DRAIN_SECONDS = 10
 """How long pages under way may take to end when the service is told to."""
@@ -291,6 +293,7 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.statuses.forget, time.time() - STATUSES_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
 
 

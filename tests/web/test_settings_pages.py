@@ -31,6 +31,7 @@ TABS = (
     "apps",
     "people",
     "tokens",
+    "forges",
     "notifiers",
     "webhooks",
     "audit",
