@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -32,9 +33,12 @@ from shiphorn.adapters.webhook import Sender
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.auto.robot import Robot
 from shiphorn.service.builds.running import listen, work_on_forges
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
+from shiphorn.service.endpoints import labels
+from shiphorn.service.endpoints.keeper import Keeper
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
@@ -168,6 +172,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         service = Service(
             world, apps, thread.lives, thread.wake, live, heartbeat, histories, works=thread.works
         )
+        service.heard.on_pull_request.append(partial(labels.heard, service))
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
@@ -239,13 +244,16 @@ def leave(status: int) -> None:
 def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
+        robot = Robot(service)
         async with asyncio.TaskGroup() as group:
             works: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
                 lambda: _keep_fresh(service.apps, service.world),
                 lambda: _keep_warm(service),
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
+                lambda: Keeper(service).work(),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                robot.work,
                 lambda: listen(service),
                 lambda: work_on_forges(service),
                 lag.watch,
@@ -276,6 +284,7 @@ async def _keep_fresh(apps: Apps, world: World) -> None:
             await apps.refresh_repositories(world)
             rest = REPOSITORIES_SECONDS
         await asyncio.to_thread(apps.refresh)
+        apps.know(await asyncio.to_thread(world.store.endpoints.there))
         await asyncio.sleep(REFRESH_SECONDS)
         rest -= REFRESH_SECONDS
 

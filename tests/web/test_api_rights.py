@@ -30,9 +30,17 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     f"GET {PLACE}/hosts": (VIEWER, None),
     f"GET {PLACE}/doctor": (VIEWER, None),
     f"POST {PLACE}/converge": (DEPLOYER, {}),
+    "GET /auto": (EVERYBODY, None),
+    f"POST {PLACE}/auto/stop": (DEPLOYER, REASON),
+    f"POST {PLACE}/auto/resume": (DEPLOYER, REASON),
     f"POST {PLACE}/exec": (DEPLOYER, {"command": "id"}),
     "POST /apps/{app}/bad": (DEPLOYER, {"ref": "main"} | REASON),
     "POST /apps/{app}/bad/clear": (DEPLOYER, {"ref": "main"} | REASON),
+    "GET /endpoints": (EVERYBODY, None),
+    "POST /endpoints": (DEPLOYER, {"app": "shop", "branch": "main"}),
+    "GET /endpoints/{endpoint_id}": (VIEWER, None),
+    "POST /endpoints/{endpoint_id}/extend": (DEPLOYER, {}),
+    "POST /endpoints/{endpoint_id}/remove": (DEPLOYER, {}),
     "GET /board": (EVERYBODY, None),
     "GET /deploys": (EVERYBODY, None),
     "POST /deploys": (DEPLOYER, ORDER),
@@ -44,6 +52,11 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /deploys/{deploy_id}/wish": (DEPLOYER, {"wish": "stop"}),
     "POST /plan": (DEPLOYER, ORDER),
     "POST /why": (VIEWER, ORDER),
+    "POST /deploys/{deploy_id}/approve": (DEPLOYER, {}),
+    "POST /deploys/{deploy_id}/approve/withdraw": (DEPLOYER, {}),
+    f"GET {PLACE}/approvals": (VIEWER, None),
+    f"POST {PLACE}/approvals": (DEPLOYER, {"ref": "main"}),
+    f"POST {PLACE}/approvals/withdraw": (DEPLOYER, {"ref": "main"}),
     "GET /queue": (EVERYBODY, None),
     "POST /queue/{deploy_id}/move": (ADMIN, {}),
     "GET /locks": (EVERYBODY, None),
@@ -94,11 +107,12 @@ SHOP = {
     "host": "eu1",
     "login": "viewer",
     "token_id": "99",
+    "endpoint_id": "1",
     "name": "nobody",
     "webhook_id": "99",
     "delivery_id": "99",
 }
-BLOG = SHOP | {"app": "blog", "deploy_id": "3"}
+BLOG = SHOP | {"app": "blog", "deploy_id": "3", "endpoint_id": "2"}
 MAY_SEE = {404: "not theirs to see", 403: "seen, and refused"}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.positions import Key
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Patience, Text
 from shiphorn.model.forge import REPORTED, Forge, ForgeKind
 from shiphorn.model.settings import SecretRef

@@ -6,12 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.endpoints import VhostEntry
 from shiphorn.config.forges import ForgeEntry
+from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
     CommandEntry,
     Commands,
+    EndpointCommands,
+    EndpointsEntry,
     Environment,
     FreezeEntry,
     HostEntry,
@@ -24,6 +29,7 @@ from shiphorn.config.schema import (
     WavesEntry,
 )
 from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -35,11 +41,21 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A check of `watch`", CheckEntry, None),
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
+    ("auto", AutoEntry, None),
+    ("branches", BranchesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
+    ("gates", GatesEntry, None),
+    ("gates: approval", ApprovalEntry, None),
+    ("gates: after", AfterEntry, None),
+    ("A command of `gates`", GateCommand, None),
+    ("endpoints", EndpointsEntry, None),
+    ("endpoints: vhost", VhostEntry, None),
+    ("endpoints: commands", EndpointCommands, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
     ("A secret", SecretEntry, None),
+    ("A source of metrics", SourceEntry, None),
 )
 
 _HEAD = """\
@@ -94,7 +110,7 @@ def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None
     rows = [
         f"| `{field.alias or name}` | {_default(field)} | {field.description} |\n"
         for name, field in model.model_fields.items()
-        if without is None or name not in without.model_fields
+        if not field.exclude and (without is None or name not in without.model_fields)
     ]
     also = " Also every key of the layers." if without is not None else ""
     about = (model.__doc__ or "").strip().splitlines()[0]

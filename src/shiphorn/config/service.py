@@ -22,7 +22,9 @@ from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
-from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
+from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry
+from shiphorn.config.sources import SourceEntry, lacking_secrets
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
 from shiphorn.errors import ConfigError
 from shiphorn.model.forge import Forge
@@ -122,6 +124,7 @@ class ServiceFile(Strict):
     defaults: Overrides = Field(Overrides(), description="The weakest layer of every app.")
     hooks: Commands = Field(Commands(), description="Commands that every app runs ahead of its own.")
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
+    sources: dict[Name, SourceEntry] = Field({}, description="Where checks ask for metrics, by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
@@ -178,7 +181,7 @@ class ServiceConfig:
             data = data | {"environments": self._environments(environments)}
         below = dict(self._data.get("defaults", {}))
         data = _merged(below, data)
-        for name in ("secrets", "roles"):
+        for name in ("secrets", "roles", "sources"):
             if name in self._data:
                 data[name] = _merged(self._data[name], data.get(name, {}))
         data["hooks"] = self._hooks(data.get("hooks", {}), positions)
@@ -238,7 +241,7 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
-    found += _lacking(data) + forge_entries.lacking(data)
+    found += _lacking(data) + lacking_secrets(data) + forge_entries.lacking(data)
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)
@@ -272,6 +275,9 @@ def _anchor(data: dict[str, Any], directory: Path) -> None:
     for entry in data.get("secrets", {}).values():
         if isinstance(entry.get("file"), str):
             entry["file"] = str(directory / Path(entry["file"]).expanduser())
+    for entry in data.get("sources", {}).values():
+        if entry.get("ca"):
+            entry["ca"] = str(directory / Path(entry["ca"]).expanduser())
     for _, place in _places(data):
         ssh = place.get("ssh")
         for name in _PATHS:

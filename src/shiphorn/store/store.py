@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from shiphorn.store.approvals import Approvals
 from shiphorn.store.audit import Audit
+from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.endpoints import Endpoints
 from shiphorn.store.forge_deployments import ForgeDeployments
@@ -13,6 +15,7 @@ from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
+from shiphorn.store.measured import MeasuredChecks
 from shiphorn.store.members import Members
 from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
@@ -44,6 +47,7 @@ class Store:
         self.hosts = HostRuns(database)
         self.members = Members(database)
         self.health = HealthRecord(database)
+        self.measured = MeasuredChecks(database)
         self.records = Records(database)
         self.locks = Locks(database)
         self.marks = Marks(database)
@@ -55,6 +59,8 @@ class Store:
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
         self.statuses = Statuses(database)
+        self.approvals = Approvals(database)
+        self.auto = AutoDeploys(database)
         self.received = ReceivedLog(database)
         self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)

@@ -110,6 +110,16 @@ health = Table(
 """What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
 `mark` what the unit or process was known by at the first look after it."""
 
+measured = Table(
+    "measured",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+"""The numbers behind a row of `health`, for a check of a metric: those of its last look."""
+
 texts = Table(
     "texts",
     metadata,
@@ -464,14 +474,23 @@ auto_deploys = Table(
     Column("app", String, primary_key=True),
     Column("environment", String, primary_key=True),
     Column("sha", String, nullable=False),
-    Column("seen_at", Float, nullable=False),
+    Column("round", Integer, nullable=False),
     Column("deploy_id", ForeignKey("deploys.id")),
+    Column("settled", Integer, nullable=False),
+    Column("seen", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Float),
+    Column("at", Float, nullable=False),
+    Column("branch", Text, nullable=False),
     Column("stopped_at", Float),
     Column("stopped_by", String, nullable=False),
     Column("stopped_reason", Text, nullable=False),
 )
-"""How far an environment is that deploys by itself: the commit it saw last, what it made of it, and
-whether it has been stopped since."""
+"""How far an environment is that deploys by itself: the commit it ordered last (in which `round`: a commit
+may have another try once somebody has looked), up to which deploy all has been looked at, when it first saw
+the commits to come, what it does and why, what it says of a branch that is out, and whether it has been
+stopped."""
 
 endpoints = Table(
     "endpoints",

@@ -33,7 +33,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BuildStanding:
     """How a commit stands: what all say together, None when nobody says anything, and what each says."""
 
     commit: Commit
@@ -75,7 +75,7 @@ async def report(service: Service, caller: Caller, app: str, ref: str, said: Rep
     return made
 
 
-async def standing(service: Service, caller: Caller, app: str, ref: str) -> Standing:
+async def standing(service: Service, caller: Caller, app: str, ref: str) -> BuildStanding:
     """How a commit stands. Raises NotFound SH580, SourceError."""
     return await look(service.world, service.config(caller, app), ref)
 
@@ -98,9 +98,9 @@ async def put(world: World, config: Config, ref: str, said: Report) -> CommitSta
     return one
 
 
-async def look(world: World, config: Config, ref: str) -> Standing:
+async def look(world: World, config: Config, ref: str) -> BuildStanding:
     """How a commit stands. Raises SourceError."""
     commit = await resolve.find(world.source(config), ref or config.branch)
     key = repository_key(config.repo)
     found = await asyncio.to_thread(world.store.statuses.of_commit, commit.sha, key)
-    return Standing(commit, overall(found), found)
+    return BuildStanding(commit, overall(found), found)

@@ -9,11 +9,14 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from shiphorn.web.api import (
+    approvals,
     apps,
     audit,
+    auto,
     commits,
     deploys,
     description,
+    endpoints,
     environments,
     fleet,
     follow,
@@ -30,7 +33,10 @@ PATH = "/api/v1"
 SUBJECTS = {
     "Apps": apps.ROUTES,
     "Deploys": (*deploys.ROUTES, *follow.ROUTES),
+    "Approvals": approvals.ROUTES,
     "Environments": environments.ROUTES,
+    "Endpoints": endpoints.ROUTES,
+    "Auto deploys": auto.ROUTES,
     "Queue and locks": queue.ROUTES,
     "Commits": commits.ROUTES,
     "Fleet and history": fleet.ROUTES,

@@ -1,4 +1,4 @@
-"""What robots remember: statuses of commits, approvals, auto deploys, endpoints, codes of chats."""
+"""What robots remember: statuses, approvals, auto deploys, endpoints, codes; and what checks measured."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ down_revision = "0003"
 def upgrade() -> None:
     """Apply."""
     op.add_column("locks", sa.Column("branch", sa.String(), nullable=False, server_default=""))
+    op.create_table(
+        "measured",
+        sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("deploy_id", "host", "position"),
+    )
     op.create_table(
         "commit_statuses",
         sa.Column("sha", sa.String(), nullable=False),
@@ -74,8 +82,15 @@ def upgrade() -> None:
         sa.Column("app", sa.String(), nullable=False),
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("sha", sa.String(), nullable=False),
-        sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=True),
+        sa.Column("settled", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
         sa.Column("stopped_at", sa.Float(), nullable=True),
         sa.Column("stopped_by", sa.String(), nullable=False),
         sa.Column("stopped_reason", sa.Text(), nullable=False),
