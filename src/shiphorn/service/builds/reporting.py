@@ -18,7 +18,6 @@ from shiphorn.model.release import Commit
 from shiphorn.model.statuses import BuildState, CommitStatus, overall, repository_key
 from shiphorn.service.access import require
 from shiphorn.service.audit import record
-from shiphorn.service.builds.repositories import commit_url, compare_url
 from shiphorn.service.service import Service
 
 
@@ -39,27 +38,6 @@ class BuildStanding:
     commit: Commit
     overall: BuildState | None
     statuses: list[CommitStatus]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is said of a commit, and where its forge has pages of it; "" where there is none."""
-
-    statuses: list[CommitStatus]
-    page: str
-    comparison: str
-
-
-async def told(service: Service, caller: Caller, app: str, sha: str, since: str) -> Told:
-    """What is said of a commit, and its pages: also of what came `since` another one."""
-    config, of_service = service.config(caller, app), service.apps.service
-    key = repository_key(config.repo)
-    found = await asyncio.to_thread(service.store.statuses.of_commit, sha, key)
-    return Told(
-        found,
-        commit_url(of_service, config.repo, sha),
-        compare_url(of_service, config.repo, since, sha),
-    )
 
 
 async def report(service: Service, caller: Caller, app: str, ref: str, said: Report) -> CommitStatus:
