@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.api_service",
+    "tests.bots",
     "tests.chaos.table",
     "tests.databases",
     "tests.faults.table",
@@ -13,4 +14,5 @@ pytest_plugins = [
     "tests.postgres",
     "tests.running_service",
     "tests.sshd",
+    "tests.statsd",
 ]

@@ -89,6 +89,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /forges/{name}/ask": (ADMIN, None),
     "GET /apps/{app}/commits/{sha}/statuses": (VIEWER, None),
     "POST /apps/{app}/commits/{sha}/statuses": (DEPLOYER, {"context": "ci", "state": "success"}),
+    "GET /metrics": (ADMIN, None),
+    "POST /metrics/{name}/test": (ADMIN, None),
     "GET /webhooks": (ADMIN, None),
     "POST /webhooks": (ADMIN, {"url": "https://example.com/"}),
     "POST /webhooks/{webhook_id}/test": (ADMIN, None),

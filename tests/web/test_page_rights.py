@@ -130,6 +130,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/settings/forges/{name:str}/ask"): admins("/settings/forges/nobody/ask", 404),
     ("GET", "/settings/notifiers"): admins("/settings/notifiers"),
     ("POST", "/settings/notifiers/{name:str}/test"): admins("/settings/notifiers/nobody/test", 404),
+    ("GET", "/settings/metrics"): admins("/settings/metrics"),
+    ("POST", "/settings/metrics/{name:str}/test"): admins("/settings/metrics/nobody/test", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),
     ("POST", "/settings/webhooks"): admins("/settings/webhooks", 409, url="ftp://example.com"),
     ("GET", "/settings/webhooks/{webhook_id:int}"): admins("/settings/webhooks/999", 404),

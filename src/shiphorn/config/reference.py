@@ -7,9 +7,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
+from shiphorn.config.chat import ChannelEntry, ChatEntry, IrcEntry
 from shiphorn.config.endpoints import VhostEntry
 from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
+from shiphorn.config.hours import QuietEntry
+from shiphorn.config.metrics import GrafanaEntry, GraphiteEntry, MetricsEntry, StatsdEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
@@ -28,7 +32,7 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
-from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.service import NotifierEntry, OidcEntry, ServiceFile, SignIn
 from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
@@ -91,8 +95,18 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("sign_in", SignIn, None),
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
+    ("slack", SlackEntry, None),
+    ("mattermost", MattermostEntry, None),
+    ("discord", DiscordEntry, None),
     ("quiet", QuietEntry, None),
     ("A forge", ForgeEntry, None),
+    ("chat", ChatEntry, None),
+    ("A network of `irc`", IrcEntry, None),
+    ("A channel of `channels`", ChannelEntry, None),
+    ("metrics", MetricsEntry, None),
+    ("graphite", GraphiteEntry, None),
+    ("statsd", StatsdEntry, None),
+    ("grafana", GrafanaEntry, None),
 )
 
 

@@ -23,6 +23,7 @@ from shiphorn.service.deploys.live import Live
 from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.delivery import DoraReports
+from shiphorn.service.history.figures import KeptFigures
 from shiphorn.service.hosts.kept import KeptFleet
 from shiphorn.service.news import News
 from shiphorn.service.records import get
@@ -39,6 +40,9 @@ class Service:
     goes, and `fleet` are the hosts as they were read last. `news` wakes who waits for pushes and builds;
     `heard` has those who act on pushes and pull requests, and `incoming` what forges sent. `works` tells
     whether this process's worker is at work, and `notifier` tells people.
+    goes; `figures` are those of monitoring, and `fleet` the hosts as they were read last. `news` wakes who
+    waits for pushes and builds; `heard` has those who act on pushes and pull requests. `works` tells whether
+    this process's worker is at work, and `notifier` tells people.
     """
 
     world: World
@@ -51,6 +55,7 @@ class Service:
     changes: KeptChanges = field(default_factory=KeptChanges)
     fleet: KeptFleet = field(default_factory=KeptFleet)
     dora: DoraReports = field(default_factory=DoraReports)
+    figures: KeptFigures = field(default_factory=KeptFigures)
     reports: Reports = field(default_factory=Reports)
     news: News = field(default_factory=News)
     heard: Heard = field(default_factory=Heard)

@@ -565,6 +565,21 @@ codes = Table(
 )
 """Codes that people take from their account to a chat, by sha256: each works once."""
 
+chat_networks = Table(
+    "chat_networks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("held_until", Float, nullable=False),
+    Column("nick", String, nullable=False),
+    Column("connected_at", Float),
+    Column("rooms", JSON, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("failed_at", Float),
+)
+"""Networks of chats: the process (`holder`) that is there until `held_until`, unless it says so again; its
+nick there, the channels that are wanted with what keeps it out of each, and why it had no connection last."""
+
 told_messages = Table(
     "told_messages",
     metadata,

@@ -13,6 +13,7 @@ from shiphorn.web.api import (
     apps,
     audit,
     auto,
+    chats,
     commits,
     deploys,
     description,
@@ -21,6 +22,7 @@ from shiphorn.web.api import (
     fleet,
     follow,
     forges,
+    metrics,
     notifiers,
     people,
     queue,
@@ -45,6 +47,8 @@ SUBJECTS = {
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
     "Forges and builds": forges.ROUTES,
+    "Metrics": metrics.ROUTES,
+    "Chats": chats.ROUTES,
 }
 
 

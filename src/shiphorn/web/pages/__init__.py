@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shiphorn.web.pages import (
     account,
+    account_chat,
     app,
     app_auto,
     app_forms,
@@ -17,8 +18,10 @@ from shiphorn.web.pages import (
     settings,
     settings_apps,
     settings_audit,
+    settings_chat,
     settings_forges,
     settings_freezes,
+    settings_metrics,
     settings_notifiers,
     settings_people,
     settings_webhooks,
@@ -48,6 +51,9 @@ PAGES = (
     *settings_webhooks.ROUTES,
     *settings_freezes.ROUTES,
     *settings_notifiers.ROUTES,
+    *settings_metrics.ROUTES,
+    *settings_chat.ROUTES,
     *account.ROUTES,
+    *account_chat.ROUTES,
     *operations.ROUTES,
 )

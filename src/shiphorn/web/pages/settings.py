@@ -34,7 +34,9 @@ _TABS = (
     ("Tokens", "/settings/tokens", False),
     ("Forges", "/settings/forges", True),
     ("Notifiers", "/settings/notifiers", True),
+    ("Chat", "/settings/chat", True),
     ("Webhooks", "/settings/webhooks", True),
+    ("Metrics", "/settings/metrics", True),
     ("Audit", "/settings/audit", True),
     ("Service", "/settings/service", True),
 )

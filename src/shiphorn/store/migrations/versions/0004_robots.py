@@ -137,6 +137,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_table(
+        "chat_networks",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("held_until", sa.Float(), nullable=False),
+        sa.Column("nick", sa.String(), nullable=False),
+        sa.Column("connected_at", sa.Float(), nullable=True),
+        sa.Column("rooms", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("failed_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "told_messages",
         sa.Column("notifier", sa.String(), nullable=False),
         sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=False),
