@@ -71,6 +71,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "GET /audit.jsonl": (ADMIN, None),
     "GET /notifiers": (ADMIN, None),
     "POST /notifiers/{name}/test": (ADMIN, None),
+    "GET /chats": (ADMIN, None),
+    "POST /chats/{name}/test": (ADMIN, None),
     "GET /webhooks": (ADMIN, None),
     "POST /webhooks": (ADMIN, {"url": "https://example.com/"}),
     "POST /webhooks/{webhook_id}/test": (ADMIN, None),

@@ -32,6 +32,7 @@ TABS = (
     "people",
     "tokens",
     "notifiers",
+    "chat",
     "webhooks",
     "audit",
     "service",
