@@ -143,7 +143,7 @@ def parse(text: str, known: Known | None) -> Command:
     if verb == Verb.ENDPOINT:
         return reading.endpoint(rest)
     if verb == Verb.WHERE:
-        rest = [word for word in rest if word.lower().strip("?") not in ("can", "i", "we", "deploy")]
+        rest = [word.rstrip("?") for word in rest if word.lower() not in ("can", "i", "we", "deploy")]
     elif verb == Verb.WHY:
         rest = _without_filler(rest)
     return reading.place(rest, forced=forced)
@@ -249,7 +249,9 @@ class _Reading:
             app = self._app(app)[0]
             environment = self._environment(app, environment, needed=False)
         words, until = _until(tail)
-        reason = re.sub(r"^(?:because|since|for|as|:|-)[\s:,]+", "", " ".join(words), flags=re.IGNORECASE)
+        reason = re.sub(
+            r"^(?:because|since|for|as|:|-)(?:[\s:,]+|$)", "", " ".join(words), flags=re.IGNORECASE
+        )
         return Command(self.verb, app=app, environment=environment, until=until, reason=reason.strip())
 
     def _are_place(self, one: str, other: str) -> bool:
