@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.positions import Key
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Name, Text
 from shiphorn.model.chat import Shown
 from shiphorn.model.notices import Audience, Moment

@@ -19,13 +19,6 @@ BEGUN = Phase.DISCOVER
 LINES = 20
 """One notice tells of so many things at most, a line each."""
 CAUSE_CHARACTERS = 500
-_SEVERITY = {
-    Moment.PAUSED: Severity.WARNING,
-    Moment.STOPPED: Severity.WARNING,
-    Moment.SUCCEEDED: Severity.SUCCESS,
-    Moment.FAILED: Severity.FAILURE,
-    Moment.ROLLED_BACK: Severity.FAILURE,
-}
 _TITLES = {
     Moment.QUEUED: "waits for {place}",
     Moment.STARTED: "is going to {place}",
@@ -112,7 +105,7 @@ def announcement(moment: Moment, body: Mapping[str, Any], subject: Subject) -> N
     text = _sentence(moment, body, subject)
     if subject.url and (moment.is_failure or moment == Moment.PAUSED):
         text = f"{text}\n{subject.url}"
-    return Notice(title, text, _SEVERITY.get(moment, Severity.INFO))
+    return Notice(title, text, moment.severity)
 
 
 def together(notices: Sequence[Notice]) -> Notice:

@@ -36,7 +36,7 @@ class Unlinked:
 def code(service: TheService, caller: TheCaller, data: Annotated[Wanted, Form]) -> Response[Any]:
     """Make a code, and show it once."""
     if data.use not in list(CodeUse):
-        raise Refused("SH940", "a code is to link an account, or for one order.")
+        raise Refused("SH947", "a code is to link an account, or for one order.")
     use, now = CodeUse(data.use), time.time()
     made, until = chat_accounts.make_code(service.store, caller, use, now)
     minutes = round((until - now) / 60)
