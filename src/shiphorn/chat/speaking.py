@@ -31,6 +31,12 @@ _HELP = {
     "endpoint": (FORMS[Verb.ENDPOINT], FORMS[Verb.ENDPOINTS]),
     "who you are": (FORMS[Verb.WHOAMI], FORMS[Verb.LINK]),
 }
+_HINTS = {
+    "SH522": f"See: {FORMS[Verb.DEPLOYS]}",
+    "SH542": "Ask them, or an admin, who can take it over.",
+    "SH544": f"See what is: {FORMS[Verb.STATUS]}",
+    "SH545": f"It is not yours. Say why you release it: {FORMS[Verb.UNLOCK]}",
+}
 
 
 def told(lines: Iterable[str]) -> str:
@@ -49,8 +55,9 @@ def help_text(topic: str, url: str) -> str:
 
 
 def error(problem: ShiphornError) -> str:
-    """Why something is not done."""
-    return told([str(problem)])
+    """Why something is not done, and what to say instead where the hint is a command of `horn`."""
+    hint = _HINTS.get(problem.code, problem.hint)
+    return told([f"{problem.code} {problem.message} {hint}".rstrip()])
 
 
 def stranger(speaker: Speaker, url: str) -> Unknown:
