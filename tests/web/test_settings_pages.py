@@ -34,6 +34,7 @@ TABS = (
     "tokens",
     "forges",
     "notifiers",
+    "chat",
     "webhooks",
     "metrics",
     "audit",
