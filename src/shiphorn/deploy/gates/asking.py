@@ -196,7 +196,8 @@ async def _merged(
         sha = await one.gate.merged(question, record.started_at)
         if sha and sha != question.sha:
             # The event first: should this process die in between, the merge is found again, and told again.
-            deployment.tell(Merged(deployment.id, time.time(), deployment.config.branch, branch, sha))
+            base = deployment.config.base(record.order.environment)
+            deployment.tell(Merged(deployment.id, time.time(), base, branch, sha))
             deployment.change(sha=sha)
             return True
     return False
