@@ -131,7 +131,7 @@ async def pass_all(deployment: Deployment) -> str:
             deployment.tell(GatesOverridden(deployment.id, time.time(), names, order.actor, order.forced))
             return f"overridden: {', '.join(names)}"
         require_open(order, answers)
-        if not order.forced and await _merged(deployment, found, question, answers):
+        if await _merged(deployment, found, question, answers):
             continue
         deployment.check_stop()
         await asyncio.sleep(POLL_SECONDS)
@@ -190,6 +190,8 @@ async def _merged(
     """Have a branch that is behind be merged, and go on with that commit: whether there is a new one."""
     for one, answer in zip(found, answers, strict=True):
         if not isinstance(one.gate, UpToDate) or answer.verdict != Verdict.WAIT:
+            continue
+        if not _holds(deployment.record.order, answer):
             continue
         record = deployment.record
         branch = await one.gate.branch(question)
