@@ -85,7 +85,7 @@ class UpToDate:
     def __init__(self, setting: Setting, *, merges: bool) -> None:
         self._store = setting.world.store
         self._source = setting.world.source(setting.config)
-        self._base = setting.config.branch
+        self._base = setting.config.base(setting.environment)
         self._merges = merges
         self._fetched = 0.0
 
