@@ -257,6 +257,16 @@ async def test_no_name_of_a_branch_gets_anywhere_it_should_not(place: Place) -> 
     assert not list(place.folder.rglob("owned"))
 
 
+async def test_branches_that_look_alike_have_endpoints_of_their_own(place: Place) -> None:
+    for branch in ("a/b", "a-b"):
+        place.push(branch, branch)
+    first, second = [await place.live(branch) for branch in ("a/b", "a-b")]
+    assert (first.endpoint.name, second.endpoint.name) == ("a-b", "a-b-ba3223")
+    assert (place.pages("a-b"), place.pages(second.endpoint.name)) == (["a/b"] * 2, ["a-b"] * 2)
+    assert orders.find(place.service, ADA, "shop", "a-b") == place.service.store.endpoints.get(1)
+    assert orders.find(place.service, ADA, "shop", "a/b").id == 1
+
+
 async def test_a_deploy_that_fails_leaves_what_was_live_and_the_next_push_may_go_out(place: Place) -> None:
     place.offer(watch=[{"command": "! grep -q bad page", "interval": "50ms", "successes": 1, "failures": 0}])
     place.push("one", "good")
