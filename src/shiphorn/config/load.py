@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config import whole
+from shiphorn.config import gates, sources, whole
+from shiphorn.config.auto import AutoEntry, BranchesEntry
 from shiphorn.config.endpoints import (
     EndpointSite,
     entry_of,
@@ -20,6 +22,7 @@ from shiphorn.config.endpoints import (
     only_of,
     vhost_of,
 )
+from shiphorn.config.gates import GatesEntry
 from shiphorn.config.layers import (
     Explained,
     Layers,
@@ -55,6 +58,7 @@ from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
+_GUARDED = ("gates", "freezes")
 _APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
 _OF_ENDPOINTS = (
@@ -183,6 +187,23 @@ class Config:
             self._freezes[environment] = tuple(one.freeze for one in found)
         return self._freezes[environment]
 
+    def gates(self, environment: str) -> GatesEntry:
+        """What has to be true before a deploy to an environment."""
+        return self._model.environments[environment].gates
+
+    def auto(self, environment: str) -> AutoEntry | None:
+        """What an environment deploys by itself."""
+        return self._model.environments[environment].auto
+
+    def branches(self, environment: str) -> BranchesEntry:
+        """What becomes of an environment while another branch is out there."""
+        return self._model.environments[environment].branches
+
+    def base(self, environment: str) -> str:
+        """The branch that an environment is there for: what is on another one is out for a while."""
+        auto = self.auto(environment)
+        return (auto and auto.branch) or self.branch
+
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""
         key: Key = ("environments", environment, "freezes")
@@ -204,6 +225,11 @@ class Config:
     def checks(self, environment: str, host: Host) -> tuple[Check, ...]:
         """What is watched on a host after a switch."""
         return checks_of(self.settings(environment, host), self.app, base_of(environment), host)
+
+    def source(self, check: Check) -> sources.Source:
+        """Where a check asks for metrics. Raises ConfigError SH192."""
+        known = {name: entry.source(self.path.parent) for name, entry in self._model.sources.items()}
+        return sources.source_of(check, known)
 
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
         """Each value with the layer and the line that it comes from; `key` keeps those below it.
@@ -382,7 +408,7 @@ def load_text(text: str, path: Path) -> Config:
 def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
     """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
-    found = whole.problems(data)
+    found = whole.problems(data) + gates.problems(data) + sources.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:
@@ -392,6 +418,27 @@ def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path)
     secrets = {name: source(entry) for name, entry in model.secrets.items()}
     repo = _repository(model.repo, path.parent)
     return Config(path, text, model.app, repo, model.repo_tree, model.branch, secrets, model, data, positions)
+
+
+def guarded_by(config: Config, base: Config) -> Config:
+    """A config of a commit with the gates of the branch that it is to come to: none takes off its own.
+
+    Gates, freezes and the branch itself are those of `base`, in each environment that it has.
+    """
+    data = deepcopy(config._data)  # noqa: SLF001 - both are of this module
+    if config.branch != base.branch:
+        data["branch"] = base.branch
+    for name, before in base._data["environments"].items():  # noqa: SLF001
+        if name not in data["environments"]:
+            continue
+        entry = data["environments"][name] = dict(data["environments"][name] or {})
+        for key in _GUARDED:
+            entry.pop(key, None)
+            if key in (before or {}):
+                entry[key] = before[key]
+    if data == config._data:  # noqa: SLF001
+        return config
+    return load_data(data, config._positions, json.dumps(data), config.path)  # noqa: SLF001
 
 
 def source(entry: SecretEntry) -> SecretSource:

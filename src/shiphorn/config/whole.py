@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from shiphorn.config import auto
 from shiphorn.config.positions import Key, Positions
 from shiphorn.model.endpoints import is_endpoint
 
@@ -22,6 +23,7 @@ def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
             found.append((("environments", name), "only shiphorn itself writes environments of endpoints"))
         if not data.get("deploy_to") and not _sets_deploy_to(environment):
             found.append((("environments", name), "deploy_to is missing: set it here, or at the top"))
+    found += auto.problems(data)
     secrets = _mapping(data, "secrets")
     for key, place in places(data):
         for variable, value in _mapping(place, "env").items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from shiphorn.deploy import branches
 from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.lock import lock_after_failure
@@ -19,7 +20,7 @@ from shiphorn.store.store import Store
 _ENDED_BY = {STOPPED: DeployState.STOPPED, SUPERSEDED: DeployState.SUPERSEDED}
 
 
-def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
+async def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     """Record the end. `error` is what made the deploy give up. Gives the state."""
     now = time.time()
     state, code, message, hint = _verdict(deployment, error)
@@ -27,6 +28,7 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     message = deployment.redactor.text(message)
     if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
         _keep_others_from_it(deployment, f"{code} {message}", now)
+    await branches.settle(deployment, state)
     reach("close:judged")
     seconds = now - deployment.record.started_at
     told = DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint)

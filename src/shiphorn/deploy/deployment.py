@@ -11,6 +11,7 @@ from typing import Any
 
 from shiphorn.config.load import Config, Environment, load_text
 from shiphorn.deploy.doing import Doing
+from shiphorn.deploy.measuring import Sources
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.crashpoints import reach
@@ -95,6 +96,11 @@ class Deployment:
     def doing(self) -> Doing:
         """What it does this moment, as other processes see it."""
         return Doing(lambda text: self.world.store.deploys.show(self.id, text))
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where its checks ask for metrics."""
+        return Sources(self.config, self.world.secrets(self.config), self.world.meter)
 
     @property
     def limits(self) -> Limits:

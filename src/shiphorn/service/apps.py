@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.config import service
-from shiphorn.config.load import Config, load_text
+from shiphorn.config.load import Config, guarded_by, load_text
 from shiphorn.config.positions import Positions, read
 from shiphorn.config.service import ServiceConfig
 from shiphorn.deploy import resolve
@@ -145,6 +145,8 @@ class Apps:
     async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
         """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
 
+        Its gates are those of the branch that is deployed from.
+
         Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
         """
         known, config = self._known(app)
@@ -152,7 +154,9 @@ class Apps:
             return self._with_endpoints(config), ref
         named = resolve.named(world.store, app, environment, ref or config.branch)
         commit = await resolve.find(world.source(config), named)
-        found = await self._of_commit(known, world, config, commit.sha)
+        at = await self._of_commit(known, world, config, commit.sha)
+        # A branch that takes off its gates is to be stopped by them.
+        found = guarded_by(at, config)
         return found.with_endpoints(one for one in self._endpoints if one.app == app), commit.sha
 
     async def refresh_repositories(self, world: World) -> None:
