@@ -23,7 +23,7 @@ from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
 from shiphorn.model.notices import Notice
-from shiphorn.model.release import Artifact, Commit, Packing
+from shiphorn.model.release import Artifact, Commit, MergeResult, Packing
 from shiphorn.model.settings import Login
 from shiphorn.model.target import Host
 
@@ -168,6 +168,19 @@ class Source(Protocol):
 
     async def show(self, sha: str) -> str:
         """The whole message of a commit. Raises SourceError SH214 if it is missing."""
+
+    async def parents(self, sha: str) -> Sequence[str]:
+        """The parents of a commit, the first one first; none when the mirror lacks it."""
+
+    async def merge(self, ours: str, theirs: str) -> MergeResult:
+        """What a merge of two commits comes to; nothing is changed. Raises SourceError SH221, SH222."""
+
+    async def push_merge(
+        self, branch: str, tree: str, parents: tuple[str, str], message: str, at: float
+    ) -> str:
+        """Commit a merge and move a branch of the repository to it: the commit, the same for the same
+        arguments. Raises SourceError SH221 when the repository says no.
+        """
 
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of the commit, submodules and LFS files included, to an empty directory."""

@@ -123,6 +123,19 @@ async def test_it_waits_for_locks_and_freezes_and_fails_nothing(shop: Town) -> N
     assert (await shop.end(1)).sha == one
 
 
+async def test_what_the_gate_of_tests_requires_has_to_be_green_and_an_approval_is_waited_for(
+    shop: Town,
+) -> None:
+    one = shop.commit("one")
+    shop.write(auto=True, gates={"tests": ["ci/*", "lint"], "approval": {"people": 1}})
+    await shop.look()
+    assert shop.reason() == f"{one[:8]} waits for lint"
+    shop.write(gates={"tests": ["ci/*"], "approval": {"people": 1}})
+    await shop.look()
+    assert shop.reason().startswith(f"{one[:8]} is held by a gate: approval: ")
+    assert shop.deploys() == []
+
+
 async def test_it_never_goes_back_nor_sideways(shop: Town) -> None:
     shop.write(auto={"on": "push"})
     first = shop.commit("one")

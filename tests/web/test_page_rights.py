@@ -58,6 +58,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/apps/{app_name:str}/ship"): deployers(
         "/apps/shop/ship", 303, choice="environment=staging&kind=converge", key="one"
     ),
+    ("POST", "/apps/{app_name:str}/ship/approve"): deployers(
+        "/apps/shop/ship/approve", 409, choice="environment=staging", expected="main"
+    ),
     ("POST", "/apps/{app_name:str}/fetch"): everybody("/apps/shop/fetch", 303),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/mark"): deployers("/apps/shop/commits/0/mark", 409),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/clear"): deployers("/apps/shop/commits/0/clear", 409),
@@ -76,6 +79,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/deploys/{deploy_id:int}/layout"): everybody("/deploys/999/layout", 404),
     ("GET", "/deploys/{deploy_id:int}/live"): everybody("/deploys/999/live", 404),
     ("POST", "/deploys/{deploy_id:int}/ask"): everybody("/deploys/999/ask", 404, wish="pause"),
+    ("POST", "/deploys/{deploy_id:int}/approve"): everybody("/deploys/999/approve", 404),
+    ("POST", "/deploys/{deploy_id:int}/approve/withdraw"): everybody("/deploys/999/approve/withdraw", 404),
     ("POST", "/deploys/{deploy_id:int}/back"): everybody("/deploys/999/back", 404),
     ("POST", "/deploys/{deploy_id:int}/again"): everybody("/deploys/999/again", 404),
     ("POST", "/deploys/{deploy_id:int}/unlock"): everybody("/deploys/999/unlock", 404),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shiphorn.cli.answers import Checked, Ended, Kept, Printed, Unlocked
     from shiphorn.config.layers import Explained
     from shiphorn.deploy.plan import Plan
+    from shiphorn.model.approvals import Approval
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
@@ -113,6 +114,9 @@ class Desk(Protocol):
 
     def auto_resume(self, environment: str, reason: str) -> None:
         """Let things go out to it by themselves again."""
+
+    def approve(self, subject: int | Order, reason: str, *, withdraw: bool) -> Approval | None:
+        """Approve a deploy by its number, or a commit; or take that back, which gives None."""
 
     def check(self) -> Checked:
         """The config, and what each host gets by it."""

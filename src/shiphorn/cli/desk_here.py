@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shiphorn.config.layers import Explained
     from shiphorn.config.load import Config
     from shiphorn.deploy.plan import Plan
+    from shiphorn.model.approvals import Approval
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
@@ -246,6 +247,13 @@ class Here:
     def auto_resume(self, environment: str, reason: str) -> None:
         """Take that back."""
         auto_here.resume(self.config, self.actor, environment, reason)
+
+    def approve(self, subject: int | Order, reason: str, *, withdraw: bool) -> Approval | None:
+        """Approve a deploy of any app, or a commit of this one."""
+        from shiphorn.cli.approving_here import approve  # noqa: PLC0415
+
+        config = None if isinstance(subject, int) else self.config
+        return terminal.run(approve(config, subject, self.actor, reason, withdraw=withdraw))
 
     def check(self) -> Checked:
         """Load the config, and ask all inventories."""

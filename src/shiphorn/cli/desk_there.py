@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shiphorn.cli import terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
+from shiphorn.cli.approving_there import ApprovesThere
 from shiphorn.cli.following import follow, give
 from shiphorn.cli.services import SignedIn
 from shiphorn.cli.wire import Talk, Wire, made, part
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class There:
+class There(ApprovesThere):
     """Orders and questions go to a service, which knows who gives them by their token."""
 
     actor = ""

@@ -15,6 +15,7 @@ import typer
 
 import shiphorn
 from shiphorn.cli import (
+    approving,
     auto,
     backing_up,
     configuring,
@@ -79,7 +80,15 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         shipping.resume,
     ),
     "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
-    "Guard": (locking.lock, locking.unlock, locking.locks, locking.bad, queueing.queue, queueing.why),
+    "Guard": (
+        locking.lock,
+        locking.unlock,
+        locking.locks,
+        locking.bad,
+        queueing.queue,
+        queueing.why,
+        approving.approve,
+    ),
     "Serve": (serving.serve, serving.worker, backing_up.backup, backing_up.restore),
     "Set up": (configuring.init, looking.doctor, signing_in.login, signing_in.logout),
     "Try": (trying.demo, trying.sound),

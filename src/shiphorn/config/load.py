@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config import whole
+from shiphorn.config import gates, whole
 from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.gates import GatesEntry
 from shiphorn.config.layers import (
     Explained,
     Layers,
@@ -34,6 +37,7 @@ from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
+_GUARDED = ("gates", "freezes")
 _APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
 
@@ -127,6 +131,10 @@ class Config:
         """The branch that an environment is there for: what is on another one is out for a while."""
         auto = self.auto(environment)
         return (auto and auto.branch) or self.branch
+
+    def gates(self, environment: str) -> GatesEntry:
+        """What has to be true before a deploy to an environment."""
+        return self._model.environments[environment].gates
 
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""
@@ -267,7 +275,7 @@ def load_text(text: str, path: Path) -> Config:
 def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
     """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
-    found = whole.problems(data)
+    found = whole.problems(data) + gates.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:
@@ -277,6 +285,27 @@ def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path)
     secrets = {name: source(entry) for name, entry in model.secrets.items()}
     repo = _repository(model.repo, path.parent)
     return Config(path, text, model.app, repo, model.repo_tree, model.branch, secrets, model, data, positions)
+
+
+def guarded_by(config: Config, base: Config) -> Config:
+    """A config of a commit with the gates of the branch that it is to come to: none takes off its own.
+
+    Gates, freezes and the branch itself are those of `base`, in each environment that it has.
+    """
+    data = deepcopy(config._data)  # noqa: SLF001 - both are of this module
+    if config.branch != base.branch:
+        data["branch"] = base.branch
+    for name, before in base._data["environments"].items():  # noqa: SLF001
+        if name not in data["environments"]:
+            continue
+        entry = data["environments"][name] = dict(data["environments"][name] or {})
+        for key in _GUARDED:
+            entry.pop(key, None)
+            if key in (before or {}):
+                entry[key] = before[key]
+    if data == config._data:  # noqa: SLF001
+        return config
+    return load_data(data, config._positions, json.dumps(data), config.path)  # noqa: SLF001
 
 
 def source(entry: SecretEntry) -> SecretSource:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
@@ -38,6 +39,10 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("auto", AutoEntry, None),
     ("branches", BranchesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
+    ("gates", GatesEntry, None),
+    ("gates: approval", ApprovalEntry, None),
+    ("gates: after", AfterEntry, None),
+    ("A command of `gates`", GateCommand, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic import Strict as PydanticStrict
 
 from shiphorn.config.auto import Auto, BranchesEntry
+from shiphorn.config.gates import GatesEntry
 from shiphorn.config.strict import Short, Strict
 from shiphorn.config.values import (
     Amount,
@@ -263,6 +264,7 @@ class Environment(Region):
     )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")
+    gates: GatesEntry = Field(GatesEntry(), description="What has to be true before a deploy goes out.")
 
     @model_validator(mode="after")
     def _regions_or_hosts(self) -> Environment:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shiphorn.config import service
-from shiphorn.config.load import Config, load_text
+from shiphorn.config.load import Config, guarded_by, load_text
 from shiphorn.config.positions import Positions, read
 from shiphorn.config.service import ServiceConfig
 from shiphorn.deploy import resolve
@@ -139,6 +139,8 @@ class Apps:
     async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
         """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
 
+        Its gates are those of the branch that is deployed from.
+
         Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
         """
         config = self.config(app)
@@ -147,7 +149,9 @@ class Apps:
             return config, ref
         named = resolve.named(world.store, app, environment, ref or config.branch)
         commit = await resolve.find(world.source(config), named)
-        return await self._of_commit(known, world, config, commit.sha), commit.sha
+        at = await self._of_commit(known, world, config, commit.sha)
+        # A branch that takes off its gates is to be stopped by them.
+        return guarded_by(at, config), commit.sha
 
     async def refresh_repositories(self, world: World) -> None:
         """Read the configs again that repositories hold, each from the branch it is deployed from."""

@@ -6,7 +6,15 @@ from sqlalchemy import Engine, func, or_, select
 
 from shiphorn.model.deploy import DeployState
 from shiphorn.store.patience import patient
-from shiphorn.store.tables import auto_deploys, bad_marks, deploys, events, locks
+from shiphorn.store.tables import (
+    approvals,
+    auto_deploys,
+    bad_marks,
+    commit_statuses,
+    deploys,
+    events,
+    locks,
+)
 
 _ACTIVE = tuple(state for state in DeployState if state.active)
 _MOVING = (deploys.c.id, deploys.c.state, deploys.c.phase, deploys.c.wave, deploys.c.wish, deploys.c.turn)
@@ -20,12 +28,15 @@ class Pulse:
         self._database = database
 
     def taken(self, now: float) -> str:
-        """A text that is another one when a deploy, a lock, a mark or what goes out by itself has changed.
+        """A text that is another one when a deploy began, moved or ended, a lock or mark changed,
+        somebody approved, a build was told of, or there is something to say of what goes out by itself.
 
         It reads by indexes alone: the newest numbers, the deploys under way, the locks in force. Of what goes
         out by itself there is a row an environment.
         """
-        newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks)]
+        newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks, approvals)]
+        # What builds say may be told late; most of it is newer than what is known.
+        newest.append(select(func.max(commit_statuses.c.at)))
         under_way = select(*_MOVING).where(deploys.c.state.in_(_ACTIVE))
         in_force = (
             select(locks.c.id)

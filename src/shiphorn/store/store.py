@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from shiphorn.store.approvals import Approvals
 from shiphorn.store.audit import Audit
 from shiphorn.store.auto_deploys import AutoDeploys
 from shiphorn.store.deploys import Deploys
@@ -55,6 +56,7 @@ class Store:
         self.notified = Notified(database)
         self.statuses = Statuses(database)
         self.auto = AutoDeploys(database)
+        self.approvals = Approvals(database)
         self.tallies = Tallies(database)
         self.endpoints = Endpoints(database)
 

@@ -9,6 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from shiphorn.web.api import (
+    approvals,
     apps,
     audit,
     auto,
@@ -30,6 +31,7 @@ PATH = "/api/v1"
 SUBJECTS = {
     "Apps": apps.ROUTES,
     "Deploys": (*deploys.ROUTES, *follow.ROUTES),
+    "Approvals": approvals.ROUTES,
     "Environments": environments.ROUTES,
     "Auto deploys": auto.ROUTES,
     "Queue and locks": queue.ROUTES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get, post
@@ -40,11 +41,13 @@ async def show(
     """The whole page; with a `commit`, that one is looked at beside the graph."""
     history = await _history(service, caller, app_name, FIRST_FETCH_SECONDS)
     context = await asyncio.to_thread(_cards, service, caller, app_name, history)
-    stands = await asyncio.to_thread(_standing, service, caller, app_name)
     chosen = environment if environment in context["environments"] else _main(context["environments"])
     look = await commits.look(service, caller, app_name, commit, chosen, history.graph) if commit else None
     row = history.graph.row_of(look.commit.sha) if look and history.graph else None
-    plain = history.graph.window(row or 0, PLAIN_COMMITS, stands) if history.graph else None
+    plain = None
+    if history.graph:
+        asked = (service, caller, app_name, history.graph, row or 0, PLAIN_COMMITS)
+        plain = await asyncio.to_thread(_window, *asked)
     context |= {"plain": plain, "environment": chosen, "row": row}
     return Template("app.html", context=context | _panel(caller, app_name, look))
 
@@ -136,7 +139,8 @@ async def _graph(service: Service, caller: Caller, app: str, digest: str) -> Gra
 def _window(
     service: Service, caller: Caller, app: str, found: Graph, start: int, count: int
 ) -> dict[str, Any]:
-    return found.window(start, max(0, count), _standing(service, caller, app))
+    shas = found.shas(start, count)
+    return found.window(start, max(0, count), _standing(service, caller, app, shas))
 
 
 def _environments(service: Service, caller: Caller, app: str) -> list[str]:
@@ -144,8 +148,9 @@ def _environments(service: Service, caller: Caller, app: str) -> list[str]:
     return [name for name in names if caller.sees(Scope(app, name))]
 
 
-def _standing(service: Service, caller: Caller, app: str) -> Standing:
-    return standing(service.store, app, _environments(service, caller, app))
+def _standing(service: Service, caller: Caller, app: str, shas: Sequence[str] = ()) -> Standing:
+    config = service.config(caller, app)
+    return standing(service.store, config, _environments(service, caller, app), shas)
 
 
 def _cards(service: Service, caller: Caller, app: str, history: History) -> dict[str, Any]:
