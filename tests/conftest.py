@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.oidc_provider",
     "tests.postgres",
     "tests.running_service",
+    "tests.service.town",
     "tests.sshd",
 ]
