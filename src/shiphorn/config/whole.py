@@ -11,6 +11,7 @@ from typing import Any
 
 from shiphorn.config import auto
 from shiphorn.config.positions import Key, Positions
+from shiphorn.model.endpoints import is_endpoint
 
 
 def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
@@ -18,6 +19,8 @@ def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
     found: list[tuple[Key, str]] = []
     for name, environment in _named(data, "environments"):
         found += _hosts_twice(environment, ("environments", name))
+        if is_endpoint(name) != isinstance(environment.get("endpoint"), dict):
+            found.append((("environments", name), "only shiphorn itself writes environments of endpoints"))
         if not data.get("deploy_to") and not _sets_deploy_to(environment):
             found.append((("environments", name), "deploy_to is missing: set it here, or at the top"))
     found += auto.problems(data)
@@ -48,6 +51,7 @@ def places(data: dict[str, Any]) -> Iterator[tuple[Key, dict[str, Any]]]:
     for name, environment in _named(data, "environments"):
         place: Key = ("environments", name)
         yield place, environment
+        yield (*place, "endpoints"), _mapping(environment, "endpoints")
         yield from _hosts(environment, place)
         yield from (((*place, "roles", role), entry) for role, entry in _named(environment, "roles"))
         for region, entry in _named(environment, "regions"):

@@ -39,12 +39,13 @@ async def deploy(deployment: Deployment, error: ShiphornError | None = None) -> 
 def _keep_others_from_it(deployment: Deployment, reason: str, now: float) -> None:
     """After a rollback: close the environment until somebody has looked, and mark the commit bad.
 
-    A host that could not catch up says nothing of the commit, and closes nothing.
+    A host that could not catch up says nothing of the commit, and closes nothing. An endpoint is there to
+    be broken, and repaired by the next push.
     """
     record, store = deployment.record, deployment.world.store
     order = record.order
     tried = any(target.run.phase == Phase.ROLLBACK for target in deployment.targets.values())
-    if not tried or order.kind == Kind.CONVERGE:
+    if not tried or order.kind == Kind.CONVERGE or deployment.environment.endpoint is not None:
         return
     lock_after_failure(store, order.app, order.environment, reason, record.id, now)
     if order.kind == Kind.DEPLOY:

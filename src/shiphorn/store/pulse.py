@@ -28,8 +28,8 @@ class Pulse:
         self._database = database
 
     def taken(self, now: float) -> str:
-        """A text that is another one when a deploy began, moved or ended, a lock or mark changed,
-        somebody approved, a build was told of, or there is something to say of what goes out by itself.
+        """A text that is another one when a deploy, a lock, a mark, an approval, a build or what goes out by
+        itself has changed.
 
         It reads by indexes alone: the newest numbers, the deploys under way, the locks in force. Of what goes
         out by itself there is a row an environment.
