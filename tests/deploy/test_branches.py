@@ -73,3 +73,16 @@ async def test_it_is_locked_from_the_beginning_and_once_however_often_the_deploy
     assert (await site.horn("resume", "1")).status == 0
     assert [(one.owner, one.branch) for one in locks(site)] == [("ada", "fast")]
     assert ended(site) == []
+
+
+async def test_who_dies_between_the_release_and_the_end_of_the_deploy_ends_it_all_the_same(
+    site: Site,
+) -> None:
+    assert (await ship(site, "fast")).status == 0
+    site.env["HORN_CRASH_AT"] = "branch:released"
+    await ship(site, "main")
+    del site.env["HORN_CRASH_AT"]
+    assert (await site.horn("resume", "2")).status == 0
+    assert locks(site) == []
+    assert ended(site) == [("fast", "main is live again: deploy 2")]
+    assert site.pages() == ["one"] * 6
