@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.oidc_provider",
     "tests.postgres",
     "tests.running_service",
+    "tests.service.town",
     "tests.sshd",
     "tests.statsd",
 ]
