@@ -29,6 +29,7 @@ from shiphorn.adapters import logs
 from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
+from shiphorn.chat.slack import KEPT_SECONDS as SLACK_SECONDS
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -292,6 +293,7 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.once.forget, time.time() - SLACK_SECONDS)
         await asyncio.sleep(PURGE_SECONDS)
 
 

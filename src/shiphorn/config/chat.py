@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.positions import Key
 from shiphorn.config.schema import Strict
+from shiphorn.config.slack import SlackAppEntry
 from shiphorn.config.values import Glob, Name, Text
 from shiphorn.model.chat import Shown
 from shiphorn.model.notices import Audience, Moment
@@ -139,6 +140,7 @@ class ChatEntry(Strict):
     """Where people talk to shiphorn."""
 
     irc: dict[Name, IrcEntry] = Field({}, description="Networks of IRC, by a name that stays theirs.")
+    slack: dict[Name, SlackAppEntry] = Field({}, description="Apps of Slack, by name.")
 
     @property
     def audiences(self) -> list[Audience]:

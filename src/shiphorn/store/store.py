@@ -16,6 +16,7 @@ from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
 from shiphorn.store.members import Members
 from shiphorn.store.notified import Notified
+from shiphorn.store.once import Once
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
@@ -60,6 +61,7 @@ class Store:
         self.statuses = Statuses(database)
         self.tallies = Tallies(database)
         self.told = Told(database)
+        self.once = Once(database)
         self.endpoints = Endpoints(database)
 
     @property
