@@ -7,6 +7,8 @@ pytest_plugins = [
     "tests.databases",
     "tests.faults.table",
     "tests.graphite",
+    "tests.forge_server",
+    "tests.forge_service",
     "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",

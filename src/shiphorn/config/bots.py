@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from shiphorn.config.metrics import Secret, WebAddress
 from shiphorn.config.positions import Key
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Text
 from shiphorn.model.notices import Bot, BotKind
 

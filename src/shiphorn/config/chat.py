@@ -10,13 +10,15 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.positions import Key
-from shiphorn.config.schema import Strict
 from shiphorn.config.slack import SlackAppEntry
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Name, Text
 from shiphorn.model.chat import Shown
 from shiphorn.model.notices import Audience, Moment
 from shiphorn.model.settings import SecretRef
 
+ROOM_SCHEME, ROOM_PREFIX = "chat+irc://", "irc:"
+"""How the URLs of channels begin, and the names that they have as audiences."""
 _NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 _CHANNEL = re.compile(r"[#&+!][^\s,:\x00-\x1f\x7f]{1,63}")
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]+")
@@ -87,7 +89,7 @@ class ChannelEntry(Strict):
         """Who is told there, and of what."""
         quiet = self.quiet.hours if self.quiet else None
         on = tuple(moment for moment in Moment if moment in self.on)
-        name = f"irc:{network} {self.name}"
+        name = f"{ROOM_PREFIX}{network} {self.name}"
         return Audience(
             name, room_url(network, self.name), tuple(self.apps), tuple(self.environments), on, quiet
         )
@@ -160,9 +162,6 @@ def room_of(url: str) -> tuple[str, str] | None:
         return None
     network, _, channel = url.removeprefix(ROOM_SCHEME).partition("/")
     return network, channel
-
-
-ROOM_SCHEME = "chat+irc://"
 
 
 def lacking(data: Any, known: Any) -> Iterator[tuple[Key, str]]:

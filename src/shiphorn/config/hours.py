@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Clock, Zone
 from shiphorn.model.notices import Quiet
 

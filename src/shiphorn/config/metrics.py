@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.positions import Key
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Duration, Text
 from shiphorn.model.settings import SecretRef
 

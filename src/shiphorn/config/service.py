@@ -15,20 +15,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from shiphorn.config import forges as forge_entries
 from shiphorn.config import whole
 from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
 from shiphorn.config.bots import lacking as lacking_of_notifiers
 from shiphorn.config.chat import ChatEntry
 from shiphorn.config.chat import lacking as lacking_in_chat
+from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.metrics import MetricsEntry
 from shiphorn.config.metrics import lacking as lacking_of_metrics
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
-from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry, Strict
+from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry
+from shiphorn.config.sources import SourceEntry, lacking_secrets
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Duration, Glob, Name, Patience, ServiceUrl, Text, Variable
 from shiphorn.errors import ConfigError
+from shiphorn.model.forge import Forge
 from shiphorn.model.notices import Audience, Moment, Severity, Updates
 
 FILE_NAME = "shiphorn.yml"
@@ -129,9 +134,11 @@ class ServiceFile(Strict):
     defaults: Overrides = Field(Overrides(), description="The weakest layer of every app.")
     hooks: Commands = Field(Commands(), description="Commands that every app runs ahead of its own.")
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
+    sources: dict[Name, SourceEntry] = Field({}, description="Where checks ask for metrics, by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
+    forges: dict[Name, ForgeEntry] = Field({}, description="Where repositories live and are built, by name.")
     chat: ChatEntry = Field(ChatEntry(), description="Where people talk to shiphorn.")
     metrics: MetricsEntry = Field(MetricsEntry(), description="Where measured values go.")
 
@@ -154,6 +161,11 @@ class ServiceConfig:
     def audiences(self) -> list[Audience]:
         """Who is told of deploys, in the order of the file."""
         return [entry.audience(name) for name, entry in self.model.notifiers.items()]
+
+    @property
+    def forges(self) -> list[Forge]:
+        """Where repositories live and are built, in the order of the file."""
+        return [entry.forge(name) for name, entry in self.model.forges.items()]
 
     @property
     def secrets(self) -> dict[str, SecretSource]:
@@ -181,7 +193,7 @@ class ServiceConfig:
             data = data | {"environments": self._environments(environments)}
         below = dict(self._data.get("defaults", {}))
         data = _merged(below, data)
-        for name in ("secrets", "roles"):
+        for name in ("secrets", "roles", "sources"):
             if name in self._data:
                 data[name] = _merged(self._data[name], data.get(name, {}))
         data["hooks"] = self._hooks(data.get("hooks", {}), positions)
@@ -241,7 +253,8 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
-    found += [*_lacking(data), *lacking_in_chat(data.get("chat"), data.get("secrets") or {})]
+    found += _lacking(data) + lacking_secrets(data) + forge_entries.lacking(data)
+    found += [*lacking_in_chat(data.get("chat"), data.get("secrets") or {})]
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)
@@ -269,6 +282,9 @@ def _anchor(data: dict[str, Any], directory: Path) -> None:
     for entry in data.get("secrets", {}).values():
         if isinstance(entry.get("file"), str):
             entry["file"] = str(directory / Path(entry["file"]).expanduser())
+    for entry in data.get("sources", {}).values():
+        if entry.get("ca"):
+            entry["ca"] = str(directory / Path(entry["ca"]).expanduser())
     for _, place in _places(data):
         ssh = place.get("ssh")
         for name in _PATHS:

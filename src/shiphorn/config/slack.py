@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from shiphorn.config.bots import SLACK_API
 from shiphorn.config.metrics import Secret, WebAddress
-from shiphorn.config.schema import Strict
+from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob
 from shiphorn.model.chat import Shown
 from shiphorn.model.notices import Bot, BotKind

@@ -16,6 +16,7 @@ from shiphorn.ports import Notifier
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
 from shiphorn.service.builds.heard import Heard
+from shiphorn.service.builds.incoming import Incoming
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.commits.kept_changes import KeptChanges
 from shiphorn.service.deploys.live import Live
@@ -36,6 +37,9 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
+    goes, and `fleet` are the hosts as they were read last. `news` wakes who waits for pushes and builds;
+    `heard` has those who act on pushes and pull requests, and `incoming` what forges sent. `works` tells
+    whether this process's worker is at work, and `notifier` tells people.
     goes; `figures` are those of monitoring, and `fleet` the hosts as they were read last. `news` wakes who
     waits for pushes and builds; `heard` has those who act on pushes and pull requests. `works` tells whether
     this process's worker is at work, and `notifier` tells people.
@@ -55,6 +59,7 @@ class Service:
     reports: Reports = field(default_factory=Reports)
     news: News = field(default_factory=News)
     heard: Heard = field(default_factory=Heard)
+    incoming: Incoming = field(default_factory=Incoming)
     works: Callable[[], bool] = lambda: True
     notifier: Notifier = field(default_factory=AppriseNotifier)
 

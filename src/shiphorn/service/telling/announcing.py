@@ -10,6 +10,7 @@ from typing import Any
 from shiphorn.model.deploy import Deploy, Kind, Phase
 from shiphorn.model.events import Continued, DeployFinished, Paused, PhaseStarted, Queued
 from shiphorn.model.notices import Moment, Notice, Severity
+from shiphorn.model.plain import one_line
 
 KINDS = (PhaseStarted.kind, Queued.kind, Paused.kind, Continued.kind, DeployFinished.kind)
 """The kinds of events that something is told of."""
@@ -76,7 +77,8 @@ def subject_of(deploy: Deploy, actor: str, url: str) -> Subject:
     """The subject that a deploy is. `url` is where the service is reached."""
     order = deploy.order
     page = f"{url}/deploys/{deploy.id}" if url else ""
-    return Subject(order.app, order.environment, order.kind, order.ref, deploy.sha, actor, page)
+    ref, actor = one_line(order.ref), one_line(actor)
+    return Subject(order.app, order.environment, order.kind, ref, deploy.sha, actor, page)
 
 
 def moment_of(kind: str, body: Mapping[str, Any], order: Kind) -> Moment | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from shiphorn.adapters.secrets import ConfiguredSecrets
@@ -103,12 +103,26 @@ class Announcer:
     """Tells notifiers of deploys. Several may work on a database: each notifier is told by one at a time.
 
     A notifier may be told twice of the same when the process died before it wrote down that it had.
+    `audiences` are those that this one tells, whose names begin with `prefix`; `reaches` is whether one can
+    be told anything by this process now.
     """
 
-    def __init__(self, store: Store, apps: Apps, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        store: Store,
+        apps: Apps,
+        notifier: Notifier,
+        *,
+        audiences: Callable[[ServiceConfig], Sequence[Audience]] = lambda config: config.audiences,
+        prefix: str = "",
+        reaches: Callable[[Audience], bool] = lambda _: True,
+    ) -> None:
         self._store = store
         self._apps = apps
         self._notifier = notifier
+        self._audiences = audiences
+        self._prefix = prefix
+        self._reaches = reaches
         self._names: list[str] | None = None
         self._ending = False
 
@@ -126,8 +140,9 @@ class Announcer:
     async def look(self) -> None:
         """Tell each notifier what waits for it now."""
         config = self._apps.service
-        audiences = {one.name: one for one in config.audiences}
-        waiting = await asyncio.to_thread(self._waiting, list(audiences))
+        audiences = {one.name: one for one in self._audiences(config)}
+        reached = [name for name, one in audiences.items() if self._reaches(one)]
+        waiting = await asyncio.to_thread(self._waiting, list(audiences), reached)
         telling = asyncio.gather(
             *(self._tell(config, audiences[one.name], one, events) for one, events in waiting),
             return_exceptions=True,
@@ -143,14 +158,14 @@ class Announcer:
             if isinstance(one, BaseException):
                 raise one
 
-    def _waiting(self, names: list[str]) -> list[tuple[Standing, list[Happened]]]:
+    def _waiting(self, names: list[str], reached: list[str]) -> list[tuple[Standing, list[Happened]]]:
         """Notifiers that may be told something now, with the events that they have not seen."""
         notified = self._store.notified
         if names != self._names:
-            notified.keep(names)
+            notified.keep(names, self._prefix)
             self._names = names
         now = time.time()
-        free = [one for one in notified.listed().values() if one.free_at <= now and one.name in names]
+        free = [one for one in notified.listed().values() if one.free_at <= now and one.name in reached]
         found = [(one, notified.unseen(one, KINDS)) for one in free]
         return [(one, events) for one, events in found if events]
 
