@@ -16,7 +16,9 @@ import yaml
 from shiphorn.chat import slack as chat
 from shiphorn.chat.answering import answer
 from shiphorn.model import slack
-from shiphorn.model.chat import Shown
+from shiphorn.model.chat import CodeUse, Shown
+from shiphorn.model.people import Caller
+from shiphorn.service.people.chat_accounts import make_code
 from tests.api_service import Offline
 from tests.bots import TOKEN, Chats
 
@@ -179,6 +181,28 @@ async def test_what_takes_long_is_sent_afterwards_where_slack_said(
     elsewhere = slack.command_of(workspace.command("help", response_url="http://127.0.0.1:1/"), "v0=2")
     await chat.follow(api.service, "acme", elsewhere, work)
     assert len(workspace.chats.messages) == 1
+
+
+async def test_an_account_is_linked_by_a_code_and_then_gives_orders(
+    workspace: Workspace, api: Offline
+) -> None:
+    store = api.service.store
+    person = store.people.by_login("deployer")
+    assert person is not None
+    caller = Caller("deployer", "web", grants=person.grants, person_id=person.id)
+    code, _ = make_code(store, caller, CodeUse.LINK, time.time())
+    steve = {"user_id": "U99STEVE"}
+    lock = "lock production of shop because we count the stock"
+    await workspace.send("commands", workspace.command(lock, **steve))
+    assert [one.app for one in store.locks.in_force(time.time())] == ["blog"]
+    linked = await workspace.send("commands", workspace.command(f"link {code}", **steve))
+    assert linked.json()["text"].startswith("You are deployer from here on")
+    assert linked.json()["response_type"] == "ephemeral"
+    again = await workspace.send("commands", workspace.command(f"link {code}", user_id="U98OTHER"))
+    assert "SH941" in again.text
+    await workspace.send("commands", workspace.command(lock, **steve))
+    locks = {one.app: one.owner for one in store.locks.in_force(time.time())}
+    assert locks == {"blog": "ada", "shop": "deployer"}
 
 
 def test_an_answer_goes_to_slack_and_nowhere_else() -> None:
