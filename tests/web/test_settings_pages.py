@@ -33,6 +33,7 @@ TABS = (
     "people",
     "tokens",
     "notifiers",
+    "chat",
     "webhooks",
     "metrics",
     "audit",

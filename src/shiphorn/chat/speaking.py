@@ -8,6 +8,7 @@ from shiphorn.chat.grammar import FORCED_FORM, FORMS, Verb
 from shiphorn.deploy.gates import described as lock_described
 from shiphorn.deploy.gates import in_words
 from shiphorn.errors import ShiphornError, Unknown
+from shiphorn.model.approvals import Approval
 from shiphorn.model.chat import Speaker
 from shiphorn.model.deploy import Deploy, DeployState, Kind
 from shiphorn.model.endpoints import Endpoint
@@ -84,6 +85,12 @@ def ordered(deploy: Deploy, url: str, waits_for: Sequence[UnderWay]) -> str:
     behind = f", behind {', '.join(map(str, ahead_of_it))}" if ahead_of_it else ""
     page = f" {url}/deploys/{deploy.id}" if url else ""
     return told([f"{order.kind} {deploy.id} is ordered: {where}{narrowed}{behind}.{page}"])
+
+
+def approved(given: Approval, now: float) -> str:
+    """That something is approved."""
+    until = ahead(given.expires_at, now)
+    return told([f"{given.app} ({given.sha[:8]}) is approved for {given.environment} until {until}."])
 
 
 def locked(placed: Placed, now: float) -> str:
