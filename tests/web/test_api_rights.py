@@ -85,7 +85,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "GET /notifiers": (ADMIN, None),
     "POST /notifiers/{name}/test": (ADMIN, None),
     "GET /chats": (ADMIN, None),
-    "POST /chats/{name}/test": (ADMIN, None),
+    "POST /chats/{name}/test": (ADMIN, {"channel": "#ops"}),
     "GET /forges": (ADMIN, None),
     "GET /forges/deliveries": (ADMIN, None),
     "POST /forges/{name}/ask": (ADMIN, None),
