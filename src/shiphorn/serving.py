@@ -32,6 +32,7 @@ from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
 from shiphorn.chat.networks import ChatNotifier, Networks
+from shiphorn.chat.slack import KEPT_SECONDS as SLACK_SECONDS
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -321,6 +322,7 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.statuses.forget, time.time() - STATUSES_SECONDS)
         await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.once.forget, time.time() - SLACK_SECONDS)
         await asyncio.to_thread(service.store.codes.forget, time.time())
         await asyncio.sleep(PURGE_SECONDS)
 
