@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",
+    "tests.prometheus",
     "tests.running_service",
     "tests.sshd",
 ]
