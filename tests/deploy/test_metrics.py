@@ -144,7 +144,7 @@ async def test_graphite_is_compared_with_what_it_had_before_the_deploy(
 ) -> None:
     now = int(time.time())
     # What comes after the switch is there ahead of it: its time is what counts.
-    points = {at: 0.004 + (at % 7) / 10_000 for at in range(now - 30, now + 1)}
+    points: dict[float, float] = {at: 0.004 + (at % 7) / 10_000 for at in range(now - 30, now + 1)}
     points |= {at: 0.05 + (at % 5) / 1_000 for at in range(now + 1, now + 90)}
     graphite.put("sites.sample.production.errors", points)
     judged(
