@@ -1,5 +1,6 @@
 """Whole deploys whose waves are judged by metrics, of a real Prometheus and a real Graphite."""
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -38,6 +39,18 @@ def errors(site: Site, prometheus: Prometheus, new: float) -> None:
 
 def canary(**check: Any) -> dict[str, Any]:
     return {"prometheus": 'error_rate{host=~"{hosts}"}', "compare": "control", **check}
+
+
+async def feed(site: Site, graphite: Graphite, name: str) -> None:
+    """Send a value a second: few errors, and many while hosts run the first commit."""
+    while True:
+        at = int(time.time())
+        value = (0.05 if "one" in site.pages() else 0.004) * (1 + at * 5 % 7 / 50)
+        _, to = await asyncio.open_connection("127.0.0.1", graphite.line_port)
+        to.write(f"{name} {value} {at}\n".encode())
+        await to.drain()
+        to.close()
+        await asyncio.sleep(0.5)
 
 
 async def deployed(site: Site) -> None:
@@ -142,23 +155,22 @@ async def test_what_was_beyond_its_limit_before_does_not_count(site: Site, prome
 async def test_graphite_is_compared_with_what_it_had_before_the_deploy(
     site: Site, graphite: Graphite
 ) -> None:
-    now = int(time.time())
-    # What comes after the switch is there ahead of it: its time is what counts.
-    points: dict[float, float] = {at: 0.004 + (at % 7) / 10_000 for at in range(now - 30, now + 1)}
-    points |= {at: 0.05 + (at % 5) / 1_000 for at in range(now + 1, now + 90)}
-    graphite.put("sites.sample.production.errors", points)
+    name, now = "sites.sample.production.errors", int(time.time())
+    graphite.put(name, {now - at: 0.004 + at % 7 / 10_000 for at in range(1, 31)})
     judged(
         site,
         kind="graphite",
         url=graphite.url,
-        bake="20s",
+        bake="9s",
         graphite="sites.{app}.{environment}.errors",
         compare="baseline",
         window="25s",
-        points=8,
+        points=6,
     )
+    feeding = asyncio.create_task(feed(site, graphite, name))
     done = await site.deploy("--json")
     assert done.json["deploy"]["code"] == "SH610", done.out + done.err
+    feeding.cancel()
     assert " % before the deploy (p " in done.json["deploy"]["message"]
 
 
