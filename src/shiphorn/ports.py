@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shiphorn.model.auto import Written
+from shiphorn.model.forge import Deployment, Progress
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
 from shiphorn.model.measures import Series
 from shiphorn.model.notices import Notice
-from shiphorn.model.release import Artifact, Commit, Packing
+from shiphorn.model.release import Artifact, Commit, MergeResult, Packing
 from shiphorn.model.settings import Login
+from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host
 
 GRAPH_LIMIT = 50_000
@@ -141,6 +144,16 @@ class Source(Protocol):
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
 
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        """The commits that come after `live` on the way to `head`, newest first; `live` may be "".
+
+        Only those of the branch itself, not of branches that were merged into it. None when `live` is not
+        behind `head`.
+        """
+
+    async def contains(self, whole: str, part: str) -> bool:
+        """Whether a commit is another one, or comes after it; False when the mirror lacks one of them."""
+
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit; None when it has none there."""
 
@@ -158,6 +171,19 @@ class Source(Protocol):
 
     async def show(self, sha: str) -> str:
         """The whole message of a commit. Raises SourceError SH214 if it is missing."""
+
+    async def parents(self, sha: str) -> Sequence[str]:
+        """The parents of a commit, the first one first; none when the mirror lacks it."""
+
+    async def merge(self, ours: str, theirs: str) -> MergeResult:
+        """What a merge of two commits comes to; nothing is changed. Raises SourceError SH221, SH222."""
+
+    async def push_merge(
+        self, branch: str, tree: str, parents: tuple[str, str], message: str, at: float
+    ) -> str:
+        """Commit a merge and move a branch of the repository to it: the commit, the same for the same
+        arguments. Raises SourceError SH221 when the repository says no.
+        """
 
     async def export(self, sha: str, into: Path) -> None:
         """Write the tree of the commit, submodules and LFS files included, to an empty directory."""
@@ -253,6 +279,26 @@ class Notifier(Protocol):
 
     async def tell(self, url: str, notice: Notice) -> str:
         """Hand a notice over: "" when it was taken, else why not, without what is secret in the URL."""
+
+
+class Forge(Protocol):
+    """Where repositories live and are built. `path` is what it calls one: `acme/shop`.
+
+    All raise SourceError: SH225 no answer, SH226 not let in, SH227 asked too often (`pause_seconds` of its
+    facts is how long it wants to be left alone), SH228 not there, SH229 an answer that makes no sense.
+    """
+
+    async def statuses(self, path: str, sha: str) -> Sequence[CommitStatus]:
+        """What is said of a commit now, without source and repository."""
+
+    async def tell(self, path: str, deployment: Deployment, progress: Progress, remote: str) -> str:
+        """Tell of a deploy; it may be told the same again. `remote` is what the forge called it, "" at first.
+
+        What it calls it.
+        """
+
+    async def close(self) -> None:
+        """Let go of what is kept between questions."""
 
 
 class EventSink(Protocol):

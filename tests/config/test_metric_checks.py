@@ -106,8 +106,8 @@ def test_what_does_not_go_together_is_told() -> None:
         "watch[5]: to judge each host the query needs {host} or {address}",
         "watch[6]: step is for Prometheus; Graphite gives points as it keeps them",
         (
-            "watch[7].prometheus: there is no placeholder {hst}; there are app, environment, region, zone, host, "
-            "address, hosts (write {{hst}} to mean it literally)"
+            "watch[7].prometheus: there is no placeholder {hst}; there are app, environment, region, zone, "
+            "host, address, hosts (write {{hst}} to mean it literally)"
         ),
         "watch[8]: {hosts} stands for all of them: it goes with neither {host} nor {address}",
         "watch[9]: a check of kind unit has no compare",

@@ -98,7 +98,7 @@ async def test_all_gates_that_refuse_are_told_at_once(site: Site) -> None:
     assert "; until " in locked
     assert bad.startswith(f"  marked bad: {deploy['sha'][:8]} was marked bad by bob at ")
     (answered,) = events(site, "gates_answered")
-    assert [one["verdict"] for one in answered["answers"]] == ["refuse", "refuse", "pass"]  # type: ignore[attr-defined]
+    assert [one["verdict"] for one in answered["answers"]] == ["refuse", "refuse", "pass", "pass"]  # type: ignore[attr-defined]
 
 
 async def test_a_bad_commit_is_refused_until_it_is_cleared_and_others_are_not(site: Site) -> None:
@@ -209,19 +209,22 @@ async def test_a_plan_and_a_question_say_what_a_deploy_would_be_told(site: Site)
         ["✓", "locked", "not", "locked"],
         ["✓", "marked", "bad", "not", "marked", "bad"],
         ["✓", "frozen", "not", "frozen"],
+        ["✓", "contains", "live", "nothing", "known", "of", "is", "live"],
     ]
     await as_bob(site, "lock", "production", "--reason", "testing")
     asked = await site.horn("why", "production", "main")
     assert asked.status == 5
     assert asked.out.startswith("ada may not deploy sample ")
-    assert "✗ locked       production of sample is locked by bob since" in asked.out
+    assert "✗ locked        production of sample is locked by bob since" in asked.out
     planned = await site.deploy("--plan")
     assert planned.status == 0
     assert "✗ locked " in planned.out
     assert "this deploy would not begin" in planned.out
     told = [(await site.horn("why", "production", "--json")).json["answers"]]
     told.append((await site.deploy("--plan", "--json")).json["gates"])
-    assert [[one["verdict"] for one in answers] for answers in told] == [["refuse", "pass", "pass"]] * 2
+    assert [[one["verdict"] for one in answers] for answers in told] == [
+        ["refuse", "pass", "pass", "pass"]
+    ] * 2
     assert (await site.horn("history", "--json")).json == []
 
 
@@ -272,9 +275,10 @@ def deployment(world: World, *standing: Gate, kind: Kind = Kind.DEPLOY, forced: 
 
 async def test_a_deploy_waits_for_a_gate_that_has_no_verdict_yet(world: World) -> None:
     waiting = deployment(world, Build(Verdict.WAIT, Verdict.PASS))
-    assert await gates.pass_all(waiting) == "not locked, not marked bad, not frozen, tests pass"
+    passed = "not locked, not marked bad, not frozen, nothing known of is live, tests pass"
+    assert await gates.pass_all(waiting) == passed
     told = [body for _, body in world.store.records.events(1)]
-    assert [one["answers"][3]["verdict"] for one in told] == ["wait", "pass"]
+    assert [one["answers"][4]["verdict"] for one in told] == ["wait", "pass"]
 
 
 async def test_a_gate_that_cannot_be_asked_refuses(world: World) -> None:
@@ -285,6 +289,7 @@ async def test_a_gate_that_cannot_be_asked_refuses(world: World) -> None:
         "  tests: tests refuse; cleared by the build",
     ]
     assert [one["verdict"] for one in refused.value.facts["gates"]] == [
+        "pass",
         "pass",
         "pass",
         "pass",

@@ -128,6 +128,24 @@ async def test_a_revision_without_a_config_or_with_a_wrong_one_is_not_deployed(
     assert config.app == "blog"
 
 
+async def test_a_branch_does_not_take_off_its_own_gates(tmp_path: Path, apps: Apps, world: World) -> None:
+    repository = tmp_path / "blog.git"
+    gated = "environments: {production: {gates: {approval: {people: 2}}}}\n"
+    commit(repository, gated)
+    git(repository, "checkout", "--quiet", "-b", "sneaky")
+    commit(repository, "keep_releases: 9\nenvironments: {production: {gates: {contains_live: false}}}\n")
+    git(repository, "checkout", "--quiet", "main")
+    write(tmp_path, "blog", "app: blog\nrepo: ../blog.git\nconfig: ops/deploy.yml\n")
+    apps.refresh()
+    await apps.refresh_repositories(world)
+    config, _ = await apps.config_at(world, "blog", "production", "sneaky")
+    found = config.gates("production")
+    assert found.approval is not None
+    assert (found.approval.people, found.contains_live) == (2, True)
+    host = config.environment("production").regions[0].hosts[0]
+    assert config.settings("production", host).keep_releases == 9
+
+
 def commit(repository: Path, text: str | None) -> str:
     """Commit ops/deploy.yml with a text, or without it: the commit."""
     if not repository.exists():

@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from shiphorn.model.auto import Written
 from shiphorn.model.graph import Diff, Node, Ref, RefKind, Refs
-from shiphorn.model.release import Commit
+from shiphorn.model.release import Commit, MergeResult
 from shiphorn.service.commits.graph import Graph, Graphs, Standing
 from shiphorn.service.commits.lanes import Lanes, lay_out
 from tests.histories import busy
@@ -259,7 +260,24 @@ class Repository:
     async def read(self, sha: str, path: str) -> str | None:
         return None
 
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        return []
+
+    async def contains(self, whole: str, part: str) -> bool:
+        return False
+
     async def export(self, sha: str, into: Path) -> None:
+        raise NotImplementedError
+
+    async def parents(self, sha: str) -> Sequence[str]:
+        return ()
+
+    async def merge(self, ours: str, theirs: str) -> MergeResult:
+        raise NotImplementedError
+
+    async def push_merge(
+        self, branch: str, tree: str, parents: tuple[str, str], message: str, at: float
+    ) -> str:
         raise NotImplementedError
 
     async def refs(self) -> Refs:

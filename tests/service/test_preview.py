@@ -105,7 +105,9 @@ async def test_it_names_what_goes_in_what_does_not_and_whose_work_is_overwritten
     assert subjects(found.commits.removing) == ["basket"]
     assert subjects(found.commits.missing) == ["later", "basket"]
     assert found.overwritten == [("Alan", 1)]
-    assert found.open
+    (refused,) = [one for one in found.gates if one.verdict == "refuse"]
+    assert refused.reason == f"you would overwrite {live[:8]} basket (Alan); live in staging"
+    assert (found.open, found.overridable) == (False, True)
     assert found.troubles == []
     history = await service.histories.fetch(service.world, service.apps.config("shop"))
     assert history.graph is not None

@@ -42,6 +42,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/board"): everybody("/board"),
     ("POST", "/pause"): admins("/pause", 409, reason=""),
     ("POST", "/continue"): admins("/continue", 409, reason=""),
+    ("GET", "/endpoints"): everybody("/endpoints"),
+    ("POST", "/endpoints"): deployers("/endpoints", 409, place="shop staging", branch="main"),
+    ("POST", "/endpoints/{endpoint_id:int}/extend"): everybody("/endpoints/999/extend", 404),
+    ("POST", "/endpoints/{endpoint_id:int}/remove"): everybody("/endpoints/999/remove", 404),
     ("GET", "/fleet"): everybody("/fleet"),
     ("GET", "/fleet/hosts/{host:str}"): everybody("/fleet/hosts/nobody", 404),
     ("GET", "/fleet/look"): everybody("/fleet/look?app=shop&environment=staging"),
@@ -58,11 +62,18 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/apps/{app_name:str}/ship"): deployers(
         "/apps/shop/ship", 303, choice="environment=staging&kind=converge", key="one"
     ),
+    ("POST", "/apps/{app_name:str}/ship/approve"): deployers(
+        "/apps/shop/ship/approve", 409, choice="environment=staging", expected="main"
+    ),
     ("POST", "/apps/{app_name:str}/fetch"): everybody("/apps/shop/fetch", 303),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/mark"): deployers("/apps/shop/commits/0/mark", 409),
     ("POST", "/apps/{app_name:str}/commits/{sha:str}/clear"): deployers("/apps/shop/commits/0/clear", 409),
     ("POST", "/apps/{app_name:str}/lock"): deployers("/apps/shop/lock", 409, environment="staging"),
     ("POST", "/apps/{app_name:str}/unlock"): deployers("/apps/shop/unlock", 409, environment="staging"),
+    ("POST", "/apps/{app_name:str}/auto/stop"): deployers("/apps/shop/auto/stop", 409, environment="staging"),
+    ("POST", "/apps/{app_name:str}/auto/resume"): deployers(
+        "/apps/shop/auto/resume", 409, environment="staging"
+    ),
     ("GET", "/deploys/{deploy_id:int}"): everybody("/deploys/999", 404),
     ("GET", "/deploys/{deploy_id:int}/parts"): everybody("/deploys/999/parts", 404),
     ("GET", "/deploys/{deploy_id:int}/logs"): everybody("/deploys/999/logs", 404),
@@ -72,6 +83,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/deploys/{deploy_id:int}/layout"): everybody("/deploys/999/layout", 404),
     ("GET", "/deploys/{deploy_id:int}/live"): everybody("/deploys/999/live", 404),
     ("POST", "/deploys/{deploy_id:int}/ask"): everybody("/deploys/999/ask", 404, wish="pause"),
+    ("POST", "/deploys/{deploy_id:int}/approve"): everybody("/deploys/999/approve", 404),
+    ("POST", "/deploys/{deploy_id:int}/approve/withdraw"): everybody("/deploys/999/approve/withdraw", 404),
     ("POST", "/deploys/{deploy_id:int}/back"): everybody("/deploys/999/back", 404),
     ("POST", "/deploys/{deploy_id:int}/again"): everybody("/deploys/999/again", 404),
     ("POST", "/deploys/{deploy_id:int}/unlock"): everybody("/deploys/999/unlock", 404),
@@ -113,8 +126,12 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/settings/tokens"): everybody("/settings/tokens"),
     ("POST", "/settings/tokens"): Row(409, 409, 200, "/settings/tokens", {"name": "all", "role": "admin"}),
     ("POST", "/settings/tokens/{token_id:int}/revoke"): everybody("/settings/tokens/999/revoke", 404),
+    ("GET", "/settings/forges"): admins("/settings/forges"),
+    ("POST", "/settings/forges/{name:str}/ask"): admins("/settings/forges/nobody/ask", 404),
     ("GET", "/settings/notifiers"): admins("/settings/notifiers"),
     ("POST", "/settings/notifiers/{name:str}/test"): admins("/settings/notifiers/nobody/test", 404),
+    ("GET", "/settings/metrics"): admins("/settings/metrics"),
+    ("POST", "/settings/metrics/{name:str}/test"): admins("/settings/metrics/nobody/test", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),
     ("POST", "/settings/webhooks"): admins("/settings/webhooks", 409, url="ftp://example.com"),
     ("GET", "/settings/webhooks/{webhook_id:int}"): admins("/settings/webhooks/999", 404),

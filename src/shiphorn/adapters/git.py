@@ -17,14 +17,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from shiphorn.adapters.git_ahead import is_part_of, read_ahead
 from shiphorn.adapters.git_command import git, git_env
 from shiphorn.adapters.git_history import read_diff, read_message, read_nodes, read_refs, read_times
+from shiphorn.adapters.git_merge import commit_merge, parents_of, push, try_merge
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
+from shiphorn.model.auto import Written
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.redact import without_password
-from shiphorn.model.release import Commit
+from shiphorn.model.release import Commit, MergeResult
 from shiphorn.ports import DIFF_LIMIT_BYTES, GRAPH_LIMIT
 
 # As git-check-ref-format(1) has it, for a name that goes behind refs/heads/.
@@ -101,6 +104,15 @@ class GitSource:
         """Commits of `new` that `old` lacks, newest first."""
         return await self._commits(f"-{limit}", new, *([f"^{old}"] if old else []))
 
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        """The commits of a branch itself that come after `live`, newest first. Raises SourceError SH213."""
+        return await read_ahead(self._mirror, live, head, limit) if self._mirror.exists() else ()
+
+    async def contains(self, whole: str, part: str) -> bool:
+        """Whether a commit is another one, or comes after it."""
+        known = _SHA.fullmatch(whole) and _SHA.fullmatch(part) and self._mirror.exists()
+        return bool(known) and await is_part_of(self._mirror, part, whole)
+
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit, its path from the top of the repository."""
         got = await self._git("cat-file", "blob", f"{sha}:{path}")
@@ -134,6 +146,25 @@ class GitSource:
     async def show(self, sha: str) -> str:
         """The whole message of a commit. Raises SourceError SH213, SH214."""
         return await read_message(self._mirror, sha)
+
+    async def parents(self, sha: str) -> Sequence[str]:
+        """The parents of a commit, the first one first; none when the mirror lacks it."""
+        return await parents_of(self._mirror, sha) if _SHA.fullmatch(sha) else ()
+
+    async def merge(self, ours: str, theirs: str) -> MergeResult:
+        """What a merge of two commits comes to; nothing is changed. Raises SourceError SH221, SH222."""
+        return await try_merge(self._mirror, ours, theirs)
+
+    async def push_merge(
+        self, branch: str, tree: str, parents: tuple[str, str], message: str, at: float
+    ) -> str:
+        """Commit a merge and move a branch of the repository to it. Raises SourceError SH205, SH221."""
+        if not _may_be_ref(branch):
+            raise SourceError("SH205", f"{branch!r} cannot be a branch.", hint="Name one.")
+        sha = await commit_merge(self._mirror, tree, parents, message, at)
+        await push(self._mirror, sha, branch)
+        await self.refresh()
+        return sha
 
     @property
     def _shown(self) -> str:

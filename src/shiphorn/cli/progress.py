@@ -29,6 +29,7 @@ from shiphorn.model.events import (
     GatesOverridden,
     HealthChanged,
     HostChanged,
+    Merged,
     Paused,
     PhaseFinished,
     PhaseStarted,
@@ -132,6 +133,11 @@ class Progress:
                 self._console.print(f"[yellow]…[/] waits behind {escape(event.behind)}; horn queue shows all")
             case GatesAnswered():
                 self._gates(event)
+            case Merged():
+                self._console.print(
+                    f"[green]✓[/] {escape(event.base)} was merged into {escape(event.branch)}: "
+                    f"{event.sha[:8]} goes out"
+                )
             case GatesOverridden():
                 self._console.print(
                     f"[yellow]! {escape(event.actor)} insists[/] though {escape(', '.join(event.gates))} "

@@ -58,8 +58,11 @@ def _show_lock(console: Console, lock: Lock, now: float) -> None:
 
 def show_answers(console: Console, answers: Sequence[Answer], now: float) -> None:
     """What each gate says, a line each."""
+    width = max((len(one.gate) for one in answers), default=0)
     for one in answers:
-        console.print(f"  {_MARKS[one.verdict]} {escape(one.gate):<12} {escape(in_words(one, now))}")
+        firm = one.verdict == Verdict.REFUSE and not one.overridable
+        words = escape(in_words(one, now) + ("; nobody may override it" if firm else ""))
+        console.print(f"  {_MARKS[one.verdict]} {escape(one.gate):<{width}} {words}")
 
 
 def show_queue(console: Console, found: Sequence[UnderWay], now: float) -> None:

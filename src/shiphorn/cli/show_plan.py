@@ -44,7 +44,10 @@ def show(console: Console, plan: Plan) -> None:
     _show_commands(console, Moment.FINISH, plan.hosts)
     _show_rollback(console, plan)
     show_scripts(console, plan.hosts, is_built=plan.artifact is not None)
-    if any(one.verdict != Verdict.PASS for one in plan.gates):
+    if all(one.verdict != Verdict.REFUSE for one in plan.gates):
+        if any(one.verdict == Verdict.WAIT for one in plan.gates):
+            console.print("[yellow]Not every gate lets it through yet: this deploy would wait.[/]")
+    else:
         console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic import Strict as PydanticStrict
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from shiphorn.config import metric_checks
+from shiphorn.config.auto import Auto, BranchesEntry
+from shiphorn.config.endpoints import SAMPLE, EndpointEntry, EndpointsKeys, fill_own
+from shiphorn.config.gates import GatesEntry
 from shiphorn.config.sources import SourceEntry
+from shiphorn.config.strict import Short, Strict
 from shiphorn.config.values import (
     Amount,
     AppName,
     DeployTo,
     Duration,
     Endpoint,
+    EnvironmentName,
     EnvValue,
     Files,
     FreezeTime,
@@ -47,12 +45,6 @@ from shiphorn.model.health import METRICS, Kind
 from shiphorn.model.settings import OnFailure
 
 
-class Strict(BaseModel):
-    """A mapping that takes no other keys, and no text where a number is due."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
 class Shared(Strict):
     """What all releases of a host have in common, kept in `shared/` and linked into each."""
 
@@ -72,22 +64,6 @@ class Ssh(Strict):
     config: Files = Field([], description="ssh_config files; ~/.ssh/config if left out.")
     jump: Text = Field("", description="`user@host:port` to go through, several separated by commas.")
     connect_timeout: Duration = Field(20.0, description="How long a login may take.")
-
-
-class Short(Strict):
-    """A mapping that may also be written shorter, as `short` says in JSON Schema."""
-
-    short: ClassVar[dict[str, Any]] = {"type": "string"}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Both forms."""
-        reference = handler(core)
-        long = handler.resolve_ref_schema(reference)
-        both = {"description": long.pop("description", ""), "anyOf": [cls.short, dict(long)]}
-        long.clear()
-        long.update(both)
-        return reference
 
 
 class CommandEntry(Short):
@@ -269,6 +245,40 @@ class Region(Overrides):
         return self
 
 
+def _checks_of_endpoints(found: list[Any]) -> list[Any]:
+    """Checks with the placeholders of an endpoint in them, which are looked at with some filled in."""
+    for number, one in enumerate(found):
+        try:
+            CheckEntry.model_validate(fill_own(one, SAMPLE))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"check {number + 1}: {f'{key}: ' if key else ''}{first['msg']}") from None
+    return found
+
+
+class EndpointCommands(Strict):
+    """Commands at the beginning and the end of an endpoint's life."""
+
+    create: list[CommandEntry] = Field(
+        [], description="On hosts, ahead of `stage`, until a deploy of it has gone well: make a database."
+    )
+    remove: list[CommandEntry] = Field(
+        [], description="On hosts, before its directory is removed; tried again if one fails."
+    )
+
+
+class EndpointsEntry(EndpointsKeys):
+    """Branches that get an environment and a URL of their own on these hosts, for a while."""
+
+    commands: EndpointCommands = Field(EndpointCommands(), description="At its beginning and its end.")
+    watch: Annotated[list[Any], AfterValidator(_checks_of_endpoints)] = Field(
+        [],
+        description="What has to be well after the switch, in place of the environment's own checks; "
+        "`{name}`, `{url}` and `{port}` are filled in, too.",
+    )
+
+
 class Environment(Region):
     """An environment: hosts, or regions of hosts."""
 
@@ -295,8 +305,17 @@ class Environment(Region):
     phase_timeout: Duration = Field(
         900.0, description="How long a host may take for a phase, its commands apart."
     )
+    auto: Auto = Field(None, description="What is deployed by itself; nothing if left out.")
+    branches: BranchesEntry = Field(
+        BranchesEntry(), description="When another branch than the base branch is deployed."
+    )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")
+    gates: GatesEntry = Field(GatesEntry(), description="What has to be true before a deploy goes out.")
+    endpoints: EndpointsEntry | None = Field(
+        None, description="Branches that get an environment and a URL of their own on these hosts."
+    )
+    endpoint: SkipJsonSchema[EndpointEntry | None] = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _regions_or_hosts(self) -> Environment:
@@ -332,7 +351,9 @@ class App(Overrides):
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
     sources: dict[Name, SourceEntry] = Field({}, description="Where checks ask for metrics, by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
-    environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")
+    environments: dict[EnvironmentName, Environment] = Field(
+        min_length=1, description="Environments by name."
+    )
 
 
 OVERRIDABLE = tuple(Overrides.model_fields)

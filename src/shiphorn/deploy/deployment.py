@@ -188,7 +188,7 @@ class Deployment:
     async def plan(self, target: Target) -> HostPlan:
         """What the scripts for a host are made of."""
         secrets = await self.secrets()
-        settings, record = target.settings, self.record
+        settings, record, site = target.settings, self.record, self.environment.endpoint
         return HostPlan(
             run=record.run,
             token=record.token,
@@ -209,6 +209,9 @@ class Deployment:
             branch=record.order.ref or self.config.branch,
             deployer=f"{record.order.kind} {record.id} by {record.order.actor}",
             is_rollback=record.order.kind == Kind.ROLLBACK,
+            endpoint=site.mark if site else "",
+            shared_from=settings.shared_from,
+            vhost=site.vhost if site else None,
         )
 
     async def plan_back(self, target: Target) -> HostPlan:

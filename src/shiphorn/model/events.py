@@ -158,6 +158,16 @@ class GatesOverridden(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Merged(Event):
+    """The base branch was merged into the branch that is deployed; the deploy goes on with that commit."""
+
+    kind: ClassVar[str] = "merged"
+    base: str
+    branch: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     """The deploy waits for a person, and why. `until` is when it takes itself back."""
 

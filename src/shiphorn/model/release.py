@@ -26,6 +26,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What a merge came to: its `tree`, "" when files are in conflict, and those `conflicts`."""
+
+    tree: str
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A built release, packed. `tar_digest` (sha256 hex, of the plain tar) is its identity.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from shiphorn.config import service
-from shiphorn.config.load import Config, load_text
+from shiphorn.config.load import Config, guarded_by, load_text
 from shiphorn.config.positions import Positions, read
 from shiphorn.config.service import ServiceConfig
 from shiphorn.deploy import resolve
 from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, NotFound, ShiphornError, SourceError
+from shiphorn.model.endpoints import Endpoint, EndpointState
 
 FROM_REPOSITORY = "config"
 """The key of an app's file that names the deploy.yml in its repository."""
@@ -62,6 +64,8 @@ class Apps:
         self._seen: tuple[int, int] = (-1, -1)
         self._wrong: Wrong | None = None
         self._apps: dict[Path, _App] = {}
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._derived: dict[str, tuple[Config, tuple[Endpoint, ...], Config]] = {}
         self.service = ServiceConfig(path.absolute(), service.ServiceFile(), {}, Positions(path))
         self.refresh()
 
@@ -110,13 +114,15 @@ class Apps:
         return sorted(one.config.app for one in self._apps.values() if one.config is not None)
 
     def config(self, app: str) -> Config:
-        """The config of an app; one that its repository holds as it was read last. Raises NotFound SH580."""
-        for one in self._apps.values():
-            if one.config is not None and one.config.app == app:
-                return one.config
-        raise NotFound(
-            "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
-        )
+        """The config of an app, with its endpoints; one that its repository holds as it was read last.
+
+        Raises NotFound SH580.
+        """
+        return self._with_endpoints(self._known(app)[1])
+
+    def know(self, endpoints: Iterable[Endpoint]) -> None:
+        """Take the endpoints that there are: each live one is an environment of its app."""
+        self._endpoints = tuple(one for one in endpoints if one.state == EndpointState.LIVE)
 
     def wrong(self) -> list[Wrong]:
         """What is wrong with files now."""
@@ -139,15 +145,19 @@ class Apps:
     async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
         """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
 
+        Its gates are those of the branch that is deployed from.
+
         Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
         """
-        config = self.config(app)
-        known = next(one for one in self._apps.values() if one.config is config)
+        known, config = self._known(app)
         if not known.inner:
-            return config, ref
+            return self._with_endpoints(config), ref
         named = resolve.named(world.store, app, environment, ref or config.branch)
         commit = await resolve.find(world.source(config), named)
-        return await self._of_commit(known, world, config, commit.sha), commit.sha
+        at = await self._of_commit(known, world, config, commit.sha)
+        # A branch that takes off its gates is to be stopped by them.
+        found = guarded_by(at, config)
+        return found.with_endpoints(one for one in self._endpoints if one.app == app), commit.sha
 
     async def refresh_repositories(self, world: World) -> None:
         """Read the configs again that repositories hold, each from the branch it is deployed from."""
@@ -167,6 +177,22 @@ class Apps:
                 "SH216", f"commit {sha[:8]} of {config.app} has no file {app.inner}.", hint=f"See {app.path}."
             )
         return self.service.app(text, app.path.with_name(f"{app.path.stem}:{Path(app.inner).name}"), app.head)
+
+    def _known(self, app: str) -> tuple[_App, Config]:
+        for one in self._apps.values():
+            if one.config is not None and one.config.app == app:
+                return one, one.config
+        raise NotFound(
+            "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
+        )
+
+    def _with_endpoints(self, config: Config) -> Config:
+        """A config with the endpoints of its app; the same one as long as nothing changes."""
+        mine = tuple(one for one in self._endpoints if one.app == config.app)
+        kept = self._derived.get(config.app)
+        if kept is None or kept[0] is not config or kept[1] != mine:
+            kept = self._derived[config.app] = (config, mine, config.with_endpoints(mine))
+        return kept[2]
 
     def _refresh_service(self) -> bool:
         """Read shiphorn.yml again if it has changed; whether it has."""

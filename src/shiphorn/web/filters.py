@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from shiphorn.model.times import span
 
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
+_ADDRESS = re.compile(r"(https?://[^\s<>\"'()]+)")
 MONTH_SECONDS, YEAR_SECONDS = 30 * 86_400, 365 * 86_400
 
 
@@ -102,6 +103,16 @@ def linked(text: str, base: str = "") -> Markup:
     return Markup(" ".join(words))  # noqa: S704 - escaped above
 
 
+def outward(text: str) -> Markup:
+    """Text in which addresses of web pages are links."""
+    parts = _ADDRESS.split(text)
+    links = (
+        Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(one, one) if odd % 2 else escape(one)
+        for odd, one in enumerate(parts)
+    )
+    return Markup("").join(links)
+
+
 def note(cookie: str) -> str:
     """A note as `Site.back` put it into a cookie."""
     return unquote(cookie)
@@ -117,5 +128,6 @@ ALL: dict[str, Any] = {
     "short": short,
     "plural": plural,
     "linked": linked,
+    "outward": outward,
     "note": note,
 }

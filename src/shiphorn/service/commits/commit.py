@@ -18,6 +18,7 @@ from shiphorn.model.graph import Diff
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.release import Commit
+from shiphorn.model.statuses import CommitStatus, repository_key
 from shiphorn.service.commits.graph import Graph
 from shiphorn.service.commits.standing import standing
 from shiphorn.service.gates import Why, queue
@@ -31,7 +32,7 @@ class CommitLook:
     `live` is where it is live, `within` the environments whose live commit contains it. `base` is the commit
     that the `diff` begins at, "" for nothing at all: what is live in the `environment`, or the first parent
     when that is not known or none is named; `to_live` tells which of the two. `why` is None without an
-    environment, `trouble` why there is no diff.
+    environment, `trouble` why there is no diff; `statuses` are what builds said.
     """
 
     commit: Commit
@@ -46,6 +47,7 @@ class CommitLook:
     diff: Diff | None
     why: Why | None
     trouble: str = ""
+    statuses: Sequence[CommitStatus] = ()
 
 
 async def look(
@@ -56,7 +58,7 @@ async def look(
     source = service.world.source(config)
     commit = (graph.named(sha) if graph else None) or await source.resolve(sha)
     seen = [name for name in config.environments if caller.sees(Scope(app, name))]
-    stands = standing(service.store, app, seen)
+    stands = standing(service.store, config, seen, [commit.sha])
     row = graph.row_of(commit.sha) if graph is not None else None
     window = graph.window(row, 1, stands)["rows"][0] if graph is not None and row is not None else {}
     parents = graph.node(row).parents if graph is not None and row is not None else ()
@@ -79,6 +81,7 @@ async def look(
         changes.diff,
         await _why(service, config, order, commit, live) if environment else None,
         changes.trouble,
+        service.store.statuses.of_commit(commit.sha, repository_key(config.repo)),
     )
 
 
@@ -100,7 +103,8 @@ async def window(
         if graph is None:
             raise SourceError("SH201", found.trouble or f"the repository of {app} could not be read.")
     names = [name for name in config.environments if caller.sees(Scope(app, name))]
-    return graph.window(start, count, await asyncio.to_thread(standing, service.store, app, names))
+    shas = graph.shas(start, count)
+    return graph.window(start, count, await asyncio.to_thread(standing, service.store, config, names, shas))
 
 
 async def diff(service: Service, caller: Caller, app: str, sha: str, against: str) -> Diff:

@@ -77,6 +77,12 @@ class Graph:
         row = self._rows.get(ref)
         return None if row is None else self._nodes[row].commit
 
+    def shas(self, start: int, count: int) -> list[str]:
+        """The ids of the commits of a window."""
+        start = max(0, start)
+        end = min(self.total, start + max(0, min(count, WINDOW_LIMIT)))
+        return [self._nodes[row].commit.sha for row in range(start, end)]
+
     def find(self, text: str, limit: int = FOUND_LIMIT) -> list[int]:
         """Rows whose id begins with the text, or whose subject, author or branch has it; any case."""
         wanted = text.strip().casefold()

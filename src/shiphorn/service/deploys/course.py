@@ -17,6 +17,7 @@ from shiphorn.model.events import (
     GatesOverridden,
     HealthChanged,
     HostChanged,
+    Merged,
     Paused,
     PhaseFinished,
     PhaseStarted,
@@ -246,6 +247,8 @@ def _of_people(event: Event) -> Moment | None:
             told = (f"waits behind {event.behind}", "", "")
         case GatesOverridden():
             told = (f"{event.actor} insists in spite of {', '.join(event.gates)}", "warn", event.reason)
+        case Merged():
+            told = (f"{event.base} was merged into {event.branch}: {event.sha[:8]} goes out", "", "")
         case Paused():
             told = ("paused", "warn", event.reason)
         case Continued():

@@ -13,8 +13,8 @@ from shiphorn.store.store import Store
 LOOKED_AT = 20
 """So many of the last good deploys are asked."""
 
-_WAITS = (Phase.LOCK,)
-"""Phases that take as long as others do."""
+_WAITS = (Phase.GATES, Phase.LOCK)
+"""Phases that take as long as others do, or people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ def estimate(
     waves: int = 1,
     bake_seconds: float = 0.0,
 ) -> Estimate | None:
-    """The estimate for an environment, None when nothing is known of it. The wait in the queue is left out.
+    """The estimate for an environment, None when nothing is known of it. Waits in the queue
+    and at gates are left out.
 
     `waves` and `bake_seconds` (of each wave) are those of the deploy to come: the watch takes no less.
     """

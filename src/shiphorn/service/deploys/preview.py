@@ -104,6 +104,16 @@ class Preview:
         return all(one.verdict != Verdict.REFUSE for one in self.gates)
 
     @property
+    def waits(self) -> bool:
+        """Whether a gate would have it wait."""
+        return any(one.verdict == Verdict.WAIT for one in self.gates)
+
+    @property
+    def overridable(self) -> bool:
+        """Whether somebody who insists gets by all that refuse."""
+        return all(one.overridable or one.verdict != Verdict.REFUSE for one in self.gates)
+
+    @property
     def waves(self) -> list[int]:
         """How many hosts each wave has."""
         counts = Counter(step.wave for step in self.steps)

@@ -9,14 +9,20 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from shiphorn.web.api import (
+    approvals,
     apps,
     audit,
+    auto,
+    chats,
     commits,
     deploys,
     description,
+    endpoints,
     environments,
     fleet,
     follow,
+    forges,
+    metrics,
     notifiers,
     people,
     queue,
@@ -29,7 +35,10 @@ PATH = "/api/v1"
 SUBJECTS = {
     "Apps": apps.ROUTES,
     "Deploys": (*deploys.ROUTES, *follow.ROUTES),
+    "Approvals": approvals.ROUTES,
     "Environments": environments.ROUTES,
+    "Endpoints": endpoints.ROUTES,
+    "Auto deploys": auto.ROUTES,
     "Queue and locks": queue.ROUTES,
     "Commits": commits.ROUTES,
     "Fleet and history": fleet.ROUTES,
@@ -37,6 +46,9 @@ SUBJECTS = {
     "Audit log": audit.ROUTES,
     "Webhooks": webhooks.ROUTES,
     "Notifiers": notifiers.ROUTES,
+    "Forges and builds": forges.ROUTES,
+    "Metrics": metrics.ROUTES,
+    "Chats": chats.ROUTES,
 }
 
 

@@ -19,7 +19,8 @@ from shiphorn.errors import ConfigError, NotFound
 from shiphorn.model.deploy import TOLD, Deploy, Wish
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
-from shiphorn.service import orders, records
+from shiphorn.service import approvals, orders, records
+from shiphorn.service.builds.repositories import compare_url
 from shiphorn.service.deploys import after, fleetmap, printed, report
 from shiphorn.service.deploys.live import Update
 from shiphorn.service.service import Service
@@ -172,6 +173,33 @@ def ask(
     return site.back(f"/deploys/{deploy_id}", _SAID[wish])
 
 
+@post("/deploys/{deploy_id:int}/approve")
+async def approve(
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Reason, Form],
+) -> Response[Any]:
+    """Say that it may go out."""
+    await approvals.approve(service, caller, deploy_id, data.reason)
+    return site.back(f"/deploys/{deploy_id}", "You approved it. It goes on by itself.")
+
+
+@post("/deploys/{deploy_id:int}/approve/withdraw")
+@in_thread
+def withdraw(
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    deploy_id: FromPath[int],
+    data: Annotated[Reason, Form],
+) -> Response[Any]:
+    """Take that back."""
+    approvals.withdraw(service, caller, deploy_id, data.reason)
+    return site.back(f"/deploys/{deploy_id}", "Your approval does not count any more.")
+
+
 @post("/deploys/{deploy_id:int}/back")
 async def go_back(
     service: TheService,
@@ -246,13 +274,24 @@ def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dic
         "order": deploy.order,
         "report": made,
         "course": made.course,
+        "approvals": approvals.wanted(service, caller, deploy, made.course),
         "printed": printed.printed(service.store, deploy_id, text) if text else told,
         "q": text,
         "deployer": caller.may(Role.DEPLOYER, scope),
         "sound": _sounds(service, caller, deploy),
+        "comparison": _comparison(service, deploy),
         "now": time.time(),
         "key": secrets.token_urlsafe(12),
     }
+
+
+def _comparison(service: Service, deploy: Deploy) -> str:
+    """The page of what a deploy brought, at the forge of its repository."""
+    try:
+        repo = service.apps.config(deploy.order.app).repo
+    except NotFound:
+        return ""
+    return compare_url(service.apps.service, repo, deploy.from_sha, deploy.sha)
 
 
 def _sounds(service: Service, caller: Caller, deploy: Deploy) -> bool:
@@ -264,4 +303,19 @@ def _sounds(service: Service, caller: Caller, deploy: Deploy) -> bool:
         return False
 
 
-ROUTES = (show, parts, logs, lines, output, one_host, layout, live, ask, go_back, again, unlock)
+ROUTES = (
+    show,
+    parts,
+    logs,
+    lines,
+    output,
+    one_host,
+    layout,
+    live,
+    ask,
+    approve,
+    withdraw,
+    go_back,
+    again,
+    unlock,
+)

@@ -22,7 +22,8 @@ from shiphorn.model.deploy import Kind, Order
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.target import Host, Selection
-from shiphorn.service import orders
+from shiphorn.service import approvals, orders
+from shiphorn.service.builds.repositories import compare_url
 from shiphorn.service.commits.histories import History
 from shiphorn.service.deploys.preview import Preview, preview
 from shiphorn.service.service import Service
@@ -70,6 +71,15 @@ class Confirmed:
     expected: str = ""
     reason: str = ""
     override: str = ""
+
+
+@dataclass
+class Approving:
+    """What somebody approves: a `choice` as that of the page, of the commit `expected`."""
+
+    choice: str
+    expected: str
+    reason: str = ""
 
 
 def chosen(asked: MultiDict[Any], environments: Sequence[str]) -> Choice:
@@ -148,6 +158,21 @@ async def confirm(
     return site.back(f"/deploys/{deploy.id}")
 
 
+@post("/apps/{app_name:str}/ship/approve")
+async def approve(
+    service: TheService,
+    caller: TheCaller,
+    site: TheSite,
+    app_name: FromPath[str],
+    data: Annotated[Approving, Form],
+) -> Response[Any]:
+    """Approve the commit that was shown, for an order of somebody else."""
+    choice = replace(chosen(MultiDict(parse_qsl(data.choice)), ()), ref=data.expected)
+    await approvals.approve_commit(service, caller, choice.order(app_name), data.reason)
+    note = f"You approved {data.expected[:8]} for {choice.environment}: somebody else may ship it."
+    return site.back(f"/apps/{app_name}/ship?{choice.query}", note)
+
+
 async def _context(service: Service, caller: Caller, app: str, asked: MultiDict[Any]) -> dict[str, Any]:
     names = _environments(service, caller, app)
     choice = chosen(asked, names)
@@ -165,6 +190,12 @@ async def _context(service: Service, caller: Caller, app: str, asked: MultiDict[
         "choice": choice,
         "confirmed": replace(choice, ref=found.release) if choice.kind == Kind.ROLLBACK else choice,
         "preview": found,
+        "comparison": compare_url(
+            service.apps.service,
+            config.repo,
+            found.live.sha if found.live else "",
+            found.commit.sha if found.commit else "",
+        ),
         "regions": _regions(found),
         "places": _places(found.everything, choice.selection),
         "refs": _suggested(history),
@@ -214,4 +245,4 @@ def _suggested(history: History) -> list[str]:
     return [*names[:REFS_SUGGESTED], ":live", ":previous"]
 
 
-ROUTES = (show, told, plan, confirm)
+ROUTES = (show, told, plan, confirm, approve)
