@@ -181,7 +181,8 @@ async def _whole_story(site: Site, origin: Origin, monitoring: Monitoring, grace
     await asyncio.to_thread(monitoring.until_known)
     first = await asyncio.to_thread(origin.push, "1", "Steady as she goes")
     _report(site, origin, first, "success")
-    assert (await asyncio.to_thread(_ended, site, 1)).state == DeployState.SUCCEEDED
+    began = await asyncio.to_thread(_ended, site, 1)
+    assert (began.state, began.message) == (DeployState.SUCCEEDED, "")
     assert await grace.said("successfully") == "shop/main successfully deployed to production"
 
     second = await asyncio.to_thread(origin.push, "2", "Faster, they said")
