@@ -63,14 +63,22 @@ def test_what_is_wrong_is_told_and_no_secret_is_repeated(tmp_path: Path) -> None
     with pytest.raises(ConfigError) as problem:
         load(path)
     assert problem.value.problems == (
-        "shiphorn.yml:5 chat.irc.libera.server: 'irc.libera.chat:6697' is no name of a server; its port is a "
-        "key of its own",
-        "shiphorn.yml:6 chat.irc.libera.nick: '9horn' can be no nick: it begins with a letter, and may have "
-        "30 characters",
-        "shiphorn.yml:7 chat.irc.libera.account_password: it has to be {secret: NAME}, with that secret under "
-        "secrets",
-        "shiphorn.yml:9 chat.irc.libera.channels[0].name: 'ops' can be no channel; one is such as "
-        '"#deploys", in quotation marks',
+        (
+            "shiphorn.yml:5 chat.irc.libera.server: 'irc.libera.chat:6697' is no name of a server; its port is a "
+            "key of its own"
+        ),
+        (
+            "shiphorn.yml:6 chat.irc.libera.nick: '9horn' can be no nick: it begins with a letter, and may have "
+            "30 characters"
+        ),
+        (
+            "shiphorn.yml:7 chat.irc.libera.account_password: it has to be {secret: NAME}, with that secret under "
+            "secrets"
+        ),
+        (
+            "shiphorn.yml:9 chat.irc.libera.channels[0].name: 'ops' can be no channel; one is such as "
+            '"#deploys", in quotation marks'
+        ),
         "shiphorn.yml:10 chat.irc.libera.channels[0].key: the secret LOST is not defined under secrets",
     )
 
