@@ -32,6 +32,7 @@ TABS = (
     "apps",
     "people",
     "tokens",
+    "forges",
     "notifiers",
     "chat",
     "webhooks",
