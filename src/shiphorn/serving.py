@@ -35,6 +35,7 @@ from shiphorn.service.apps import Apps
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.operations import rubbish
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
 from shiphorn.service.people.sign_in import needs_set_up, purge
@@ -168,7 +169,7 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
-        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag})
+        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag}, service.known)
         app = make_app(
             service,
             vault,
@@ -244,6 +245,7 @@ def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar]
                 lambda: _tell_webhooks(service, vault),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
                 lag.watch,
+                rubbish.collect,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
             yield

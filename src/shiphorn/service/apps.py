@@ -62,6 +62,7 @@ class Apps:
         self._seen: tuple[int, int] = (-1, -1)
         self._wrong: Wrong | None = None
         self._apps: dict[Path, _App] = {}
+        self._good: dict[str, tuple[Config, _App]] = {}
         self.service = ServiceConfig(path.absolute(), service.ServiceFile(), {}, Positions(path))
         self.refresh()
 
@@ -107,16 +108,16 @@ class Apps:
 
     def names(self) -> list[str]:
         """The names of all apps that have a good config, sorted."""
-        return sorted(one.config.app for one in self._apps.values() if one.config is not None)
+        return list(self._good)
 
     def config(self, app: str) -> Config:
         """The config of an app; one that its repository holds as it was read last. Raises NotFound SH580."""
-        for one in self._apps.values():
-            if one.config is not None and one.config.app == app:
-                return one.config
-        raise NotFound(
-            "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
-        )
+        found = self._good.get(app)
+        if found is None:
+            raise NotFound(
+                "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
+            )
+        return found[0]
 
     def wrong(self) -> list[Wrong]:
         """What is wrong with files now."""
@@ -135,6 +136,7 @@ class Apps:
             if anew or stamp != app.seen:
                 app.seen = stamp
                 self._read(app)
+        self._name()
 
     async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
         """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
@@ -143,8 +145,8 @@ class Apps:
 
         Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
         """
-        config = self.config(app)
-        known = next(one for one in self._apps.values() if one.config is config)
+        self.config(app)
+        config, known = self._good[app]
         if not known.inner:
             return config, ref
         named = resolve.named(world.store, app, environment, ref or config.branch)
@@ -163,6 +165,13 @@ class Apps:
                 app.wrong = None
             except ShiphornError as error:
                 app.wrong = _wrong(app.path, error)
+        self._name()
+
+    def _name(self) -> None:
+        """Put what is in force in one piece in the place of what was: others ask meanwhile."""
+        good = [(one.config, one) for one in list(self._apps.values()) if one.config is not None]
+        good.sort(key=lambda one: one[0].app)
+        self._good = {config.app: (config, one) for config, one in good}
 
     async def _of_commit(self, app: _App, world: World, config: Config, sha: str) -> Config:
         text = await world.source(config).read(sha, app.inner)

@@ -22,7 +22,7 @@ from shiphorn.service.deploys.live import Live
 from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.delivery import DoraReports
-from shiphorn.service.hosts.kept import KeptFleet
+from shiphorn.service.known import Known
 from shiphorn.service.news import News
 from shiphorn.service.records import get
 from shiphorn.store.store import Store
@@ -35,7 +35,7 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
-    goes, and `fleet` are the hosts as they were read last. `news` wakes who waits for pushes and builds;
+    goes, and `known` is how environments and hosts stand. `news` wakes who waits for pushes and builds;
     `heard` has those who act on pushes and pull requests. `works` tells whether this process's worker is at
     work, and `notifier` tells people.
     """
@@ -48,7 +48,7 @@ class Service:
     heartbeat: Heartbeat
     histories: Histories
     changes: KeptChanges = field(default_factory=KeptChanges)
-    fleet: KeptFleet = field(default_factory=KeptFleet)
+    known: Known = field(default_factory=Known)
     dora: DoraReports = field(default_factory=DoraReports)
     reports: Reports = field(default_factory=Reports)
     news: News = field(default_factory=News)

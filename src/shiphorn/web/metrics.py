@@ -25,6 +25,7 @@ from shiphorn.model.history import Place
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller
 from shiphorn.service.apps import Apps
+from shiphorn.service.known import Known
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.numbers import Counted, Numbers, taken
 from shiphorn.store.store import Store
@@ -40,8 +41,9 @@ _PHASE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 class Metrics:
     """All numbers of a service. `lags` are of its event loops, by name."""
 
-    def __init__(self, store: Store, apps: Apps, lags: Mapping[str, Lag]) -> None:
-        self._counted = Counted(lambda: taken(store, apps, time.time()))
+    def __init__(self, store: Store, apps: Apps, lags: Mapping[str, Lag], known: Known | None = None) -> None:
+        known = known or Known()
+        self._counted = Counted(lambda: taken(store, apps, known, time.time()))
         self._phases = _Phases(store)
         self.registry = CollectorRegistry()
         build = Gauge("shiphorn_build_info", "Always 1.", ("version", "python"), registry=self.registry)

@@ -72,7 +72,7 @@ async def explain(
 def board(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> boards.Board:
     """What every environment of every app runs, what moves, and what is in the way."""
     places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
-    return boards.board(service.store, places, time.time(), caller, text=q)
+    return boards.board(service.store, places, time.time(), caller, text=q, known=service.known)
 
 
 ROUTES = (me, apps, app, check, explain, board)
