@@ -35,6 +35,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /apps/{app}/bad/clear": (DEPLOYER, {"ref": "main"} | REASON),
     "GET /board": (EVERYBODY, None),
     "GET /deploys": (EVERYBODY, None),
+    "GET /deploys/whole": (EVERYBODY, None),
+    "GET /freezes": (EVERYBODY, None),
     "POST /deploys": (DEPLOYER, ORDER),
     "GET /deploys/{deploy_id}": (VIEWER, None),
     "GET /deploys/{deploy_id}/hosts": (VIEWER, None),
