@@ -12,6 +12,7 @@ from shiphorn.model.settings import Command
 from shiphorn.ports import Script
 from shiphorn.remote import checks, scripts
 from shiphorn.remote.driver import bootstrap
+from shiphorn.remote.vhost import Vhost
 
 PLAN = scripts.HostPlan(
     run="812-3fa9c1",
@@ -27,6 +28,9 @@ PLAN = scripts.HostPlan(
     actor="ada",
     branch="main",
     deployer="deploy 812 by ada",
+    endpoint="shop staging~it-s",
+    shared_from="~/it's $HOME",
+    vhost=Vhost("/etc/it's/x.conf", "root @BASE@/it's;\n", "nginx -t", "echo 'it'"),
 )
 COMMANDS = [Command("bin/migrate --all"), Command('echo "it\'s"', user="www-data", repeatable=True)]
 CHECKS = [
@@ -53,6 +57,7 @@ def rendered() -> dict[str, Script]:
         "finish": scripts.finish(PLAN, COMMANDS),
         "undo": scripts.undo(PLAN),
         "inspect": scripts.inspect("/srv/app"),
+        "remove": scripts.remove(PLAN, COMMANDS),
         "execute": scripts.execute(
             "uptime", "/srv/app", in_current=True, env={}, secrets={}, timeout_seconds=60, user=""
         ),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from litestar import Litestar
 
 from shiphorn.adapters.vault import Vault
 from shiphorn.demo.project import make_repository
+from shiphorn.model.endpoints import Endpoint
 from shiphorn.model.events import DeployStarted
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Person, Role
@@ -67,7 +69,10 @@ def token_of(store: Store, person: Person, grant: Grant | None = None) -> str:
 def write_files(folder: Path) -> Path:
     """shiphorn.yml with staging and production on hosts that are not there, and the apps shop and blog."""
     hosts = [{"name": name, "address": "127.0.0.1", "port": 1} for name in ("eu1", "us1")]
-    environments = {name: {"deploy_to": "~/{app}", "hosts": hosts} for name in ("staging", "production")}
+    environments: dict[str, Any] = {
+        name: {"deploy_to": "~/{app}", "hosts": hosts} for name in ("staging", "production")
+    }
+    environments["staging"]["endpoints"] = {"url": "http://{name}.{app}.example.com"}
     path = folder / "shiphorn.yml"
     path.write_text(yaml.safe_dump({"environments": environments}))
     (folder / "apps").mkdir()
@@ -84,6 +89,9 @@ def fill(store: Store) -> None:
         number = deploy(store, place, 10.0 + at, release=f"2026010100000{at}", sha="a" * 40)
         place_hosts(store, number, "eu1", "us1", seen=f"2026010100000{at}")
         store.records.add_events([DeployStarted(number, 10.0, *place, "deploy", "main", "ada")])
+    for at, app in enumerate(("shop", "blog"), 1):
+        url = f"http://feature.{app}.example.com"
+        store.endpoints.add(Endpoint(at, app, "staging", "feature", "feature", url, "bob", 10.0, 4e9))
     store.locks.place(Scope("blog"), "a freeze", "ada", 20.0)
     store.marks.mark("shop", "f" * 40, "it is slow", "ada", 30.0)
 

@@ -2,13 +2,17 @@
 
 pytest_plugins = [
     "tests.api_service",
+    "tests.bots",
     "tests.chaos.table",
     "tests.databases",
     "tests.faults.table",
     "tests.graphite",
+    "tests.forge_server",
+    "tests.forge_service",
     "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",
     "tests.running_service",
     "tests.sshd",
+    "tests.statsd",
 ]

@@ -18,12 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shiphorn.model.auto import Written
+from shiphorn.model.forge import Deployment, Progress
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.health import Check, Tried
+from shiphorn.model.measures import Series
 from shiphorn.model.notices import Notice
 from shiphorn.model.release import Artifact, Commit, MergeResult, Packing
 from shiphorn.model.settings import Login
+from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host
 
 GRAPH_LIMIT = 50_000
@@ -140,6 +144,16 @@ class Source(Protocol):
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits reachable from `new` and not from `old`, newest first; `old` may be ""."""
 
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        """The commits that come after `live` on the way to `head`, newest first; `live` may be "".
+
+        Only those of the branch itself, not of branches that were merged into it. None when `live` is not
+        behind `head`.
+        """
+
+    async def contains(self, whole: str, part: str) -> bool:
+        """Whether a commit is another one, or comes after it; False when the mirror lacks one of them."""
+
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit; None when it has none there."""
 
@@ -212,6 +226,43 @@ class Checker(Protocol):
         """Let go of what is kept between tries."""
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a source of metrics is asked. `kind` is graphite or prometheus; `authorization` is the header.
+
+    `ca` is the path of a certificate, "" for those that this machine trusts.
+    """
+
+    kind: str
+    url: str
+    authorization: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    ca: str = ""
+
+
+class Meter(Protocol):
+    """Asks sources of metrics."""
+
+    async def series(
+        self,
+        access: Access,
+        query: str,
+        since: float,
+        until: float,
+        *,
+        step_seconds: float,
+        timeout_seconds: float,
+    ) -> Sequence[Series]:
+        """The points after `since` up to `until` (Unix seconds) that a query gives.
+
+        Raises HostError: SH446 no answer, SH447 sign-in refused, SH448 query refused, SH449 an answer that
+        cannot be read.
+        """
+
+    async def close(self) -> None:
+        """Let go of what is kept between questions."""
+
+
 class Gate(Protocol):
     """Something that has a say in whether an order may be carried out."""
 
@@ -228,6 +279,26 @@ class Notifier(Protocol):
 
     async def tell(self, url: str, notice: Notice) -> str:
         """Hand a notice over: "" when it was taken, else why not, without what is secret in the URL."""
+
+
+class Forge(Protocol):
+    """Where repositories live and are built. `path` is what it calls one: `acme/shop`.
+
+    All raise SourceError: SH225 no answer, SH226 not let in, SH227 asked too often (`pause_seconds` of its
+    facts is how long it wants to be left alone), SH228 not there, SH229 an answer that makes no sense.
+    """
+
+    async def statuses(self, path: str, sha: str) -> Sequence[CommitStatus]:
+        """What is said of a commit now, without source and repository."""
+
+    async def tell(self, path: str, deployment: Deployment, progress: Progress, remote: str) -> str:
+        """Tell of a deploy; it may be told the same again. `remote` is what the forge called it, "" at first.
+
+        What it calls it.
+        """
+
+    async def close(self) -> None:
+        """Let go of what is kept between questions."""
 
 
 class EventSink(Protocol):

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -26,21 +27,29 @@ import uvloop
 from litestar import Litestar
 
 from shiphorn.adapters import logs
+from shiphorn.adapters.notify_apprise import AppriseNotifier
 from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
+from shiphorn.chat.networks import ChatNotifier, Networks
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
+from shiphorn.service.auto.robot import Robot
+from shiphorn.service.builds.running import listen, work_on_forges
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.deploys.live import Live
+from shiphorn.service.endpoints import labels
+from shiphorn.service.endpoints.keeper import Keeper
 from shiphorn.service.heartbeat import Heartbeat
+from shiphorn.service.history.figures import of_all
 from shiphorn.service.operations import rubbish
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
 from shiphorn.service.people.sign_in import needs_set_up, purge
 from shiphorn.service.service import Service
 from shiphorn.service.telling.notifiers import Announcer
+from shiphorn.service.telling.sinks import Reporter
 from shiphorn.service.telling.webhooks import KEPT_SECONDS, Courier
 from shiphorn.service.worker import Worker
 from shiphorn.web.app import make_app
@@ -163,20 +172,31 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         Histories() as histories,
     ):
         await asyncio.to_thread(thread.wait)
+        networks = Networks(world.store, apps)
         service = Service(
-            world, apps, thread.lives, thread.wake, live, heartbeat, histories, works=thread.works
+            world,
+            apps,
+            thread.lives,
+            thread.wake,
+            live,
+            heartbeat,
+            histories,
+            works=thread.works,
+            notifier=ChatNotifier(networks, AppriseNotifier()),
         )
+        service.heard.on_pull_request.append(partial(labels.heard, service))
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
-        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag}, service.known)
+        lags = {"pages": lag, "deploys": thread.lag}
+        metrics = Metrics(world.store, apps, lags, service.figures, service.known)
         app = make_app(
             service,
             vault,
             site,
             set_up_code=code,
             metrics=metrics,
-            lifespan=[_background(service, vault, lag)],
+            lifespan=[_background(service, vault, lag, networks)],
         )
         config = uvicorn.Config(
             Requests(app, metrics),
@@ -234,16 +254,25 @@ def leave(status: int) -> None:
         os._exit(status)
 
 
-def _background(service: Service, vault: Vault, lag: Lag) -> Callable[[Litestar], object]:
+def _background(service: Service, vault: Vault, lag: Lag, networks: Networks) -> Callable[[Litestar], object]:
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
+        robot = Robot(service)
         async with asyncio.TaskGroup() as group:
             works: tuple[Callable[[], Coroutine[None, None, None]], ...] = (
                 lambda: _keep_fresh(service.apps, service.world),
                 lambda: _keep_warm(service),
                 lambda: _purge(service),
                 lambda: _tell_webhooks(service, vault),
+                lambda: Keeper(service).work(),
                 lambda: Announcer(service.store, service.apps, service.notifier).work(),
+                robot.work,
+                lambda: listen(service),
+                lambda: work_on_forges(service),
+                lambda: service.figures.work(lambda: of_all(service.dora, service.world, service.apps)),
+                lambda: Reporter(service.store, service.apps, service.figures).work(),
+                lambda: networks.work(service),
+                lambda: networks.announcer(service).work(),
                 lag.watch,
                 rubbish.collect,
             )
@@ -273,6 +302,7 @@ async def _keep_fresh(apps: Apps, world: World) -> None:
             await apps.refresh_repositories(world)
             rest = REPOSITORIES_SECONDS
         await asyncio.to_thread(apps.refresh)
+        apps.know(await asyncio.to_thread(world.store.endpoints.there))
         await asyncio.sleep(REFRESH_SECONDS)
         rest -= REFRESH_SECONDS
 
@@ -289,6 +319,9 @@ async def _purge(service: Service) -> None:
     while True:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.codes.forget, time.time())
         await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -25,7 +25,7 @@ from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet, Reachable
 from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, ShiphornError
-from shiphorn.ports import Checker, EventSink, Inventory, Secrets, Source
+from shiphorn.ports import Checker, EventSink, Inventory, Meter, Secrets, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -58,6 +58,7 @@ class Checkers:
 
     def __init__(self) -> None:
         self._made: dict[str, Checker] = {}
+        self._meter: Meter | None = None
 
     def __call__(self, kind: str) -> Checker:
         """The one of a kind; the same each time."""
@@ -66,9 +67,16 @@ class Checkers:
             self._made[kind] = getattr(import_module(module), name)()
         return self._made[kind]
 
+    def meter(self) -> Meter:
+        """Who asks sources of metrics; the same each time."""
+        if self._meter is None:
+            made: Meter = import_module("shiphorn.adapters.meter").HttpMeter()
+            self._meter = made
+        return self._meter
+
     async def close(self) -> None:
         """Close those that were made."""
-        for checker in self._made.values():
+        for checker in (*self._made.values(), *([self._meter] if self._meter else ())):
             await checker.close()
 
 
@@ -197,6 +205,7 @@ async def open_world(tell: EventSink, ahead: Iterable[Reachable] = ()) -> AsyncI
                 inventory,
                 secrets,
                 checkers,
+                checkers.meter,
                 tell,
             )
         finally:

@@ -230,6 +230,8 @@ def test_questions_are_answered_and_locks_are_placed_and_released(ada: Laptop) -
     assert ada.horn("why", "staging").returncode == 5
     assert "not marked bad any more" in ada.said("bad", "main", "--clear", "--reason", "it is not")
     assert ada.said("queue") == "Nothing is deployed right now.\n"
+    assert ada.said("report", "main", "--context", "ci/build", "--state", "success").endswith(" is green.\n")
+    assert "✓ ci/build" in ada.said("builds", "main")
 
 
 def test_the_app_is_that_of_deploy_yml_or_is_named(site: Site, ada: Laptop, tmp_path: Path) -> None:

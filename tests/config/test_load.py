@@ -462,7 +462,10 @@ environments: {production: {hosts: [a]}}
             "deploy.yml:11 watch[6].process: it has to be a path in deploy_to, an absolute one, "
             "or one below ~/, without .."
         ),
-        "deploy.yml:12 watch[7]: it needs exactly one of http, tcp, command, unit, process",
+        (
+            "deploy.yml:12 watch[7]: it needs exactly one of http, tcp, command, unit, process, "
+            "graphite, prometheus"
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from shiphorn.model.auto import Written
 from shiphorn.model.graph import Diff, Node, Ref, RefKind, Refs
 from shiphorn.model.release import Commit, MergeResult
 from shiphorn.service.commits.graph import Graph, Graphs, Standing
@@ -258,6 +259,12 @@ class Repository:
 
     async def read(self, sha: str, path: str) -> str | None:
         return None
+
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        return []
+
+    async def contains(self, whole: str, part: str) -> bool:
+        return False
 
     async def export(self, sha: str, into: Path) -> None:
         raise NotImplementedError

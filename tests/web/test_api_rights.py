@@ -30,9 +30,17 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     f"GET {PLACE}/hosts": (VIEWER, None),
     f"GET {PLACE}/doctor": (VIEWER, None),
     f"POST {PLACE}/converge": (DEPLOYER, {}),
+    "GET /auto": (EVERYBODY, None),
+    f"POST {PLACE}/auto/stop": (DEPLOYER, REASON),
+    f"POST {PLACE}/auto/resume": (DEPLOYER, REASON),
     f"POST {PLACE}/exec": (DEPLOYER, {"command": "id"}),
     "POST /apps/{app}/bad": (DEPLOYER, {"ref": "main"} | REASON),
     "POST /apps/{app}/bad/clear": (DEPLOYER, {"ref": "main"} | REASON),
+    "GET /endpoints": (EVERYBODY, None),
+    "POST /endpoints": (DEPLOYER, {"app": "shop", "branch": "main"}),
+    "GET /endpoints/{endpoint_id}": (VIEWER, None),
+    "POST /endpoints/{endpoint_id}/extend": (DEPLOYER, {}),
+    "POST /endpoints/{endpoint_id}/remove": (DEPLOYER, {}),
     "GET /board": (EVERYBODY, None),
     "GET /deploys": (EVERYBODY, None),
     "GET /deploys/whole": (EVERYBODY, None),
@@ -78,6 +86,13 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "GET /audit.jsonl": (ADMIN, None),
     "GET /notifiers": (ADMIN, None),
     "POST /notifiers/{name}/test": (ADMIN, None),
+    "GET /forges": (ADMIN, None),
+    "GET /forges/deliveries": (ADMIN, None),
+    "POST /forges/{name}/ask": (ADMIN, None),
+    "GET /apps/{app}/commits/{sha}/statuses": (VIEWER, None),
+    "POST /apps/{app}/commits/{sha}/statuses": (DEPLOYER, {"context": "ci", "state": "success"}),
+    "GET /metrics": (ADMIN, None),
+    "POST /metrics/{name}/test": (ADMIN, None),
     "GET /webhooks": (ADMIN, None),
     "POST /webhooks": (ADMIN, {"url": "https://example.com/"}),
     "POST /webhooks/{webhook_id}/test": (ADMIN, None),
@@ -96,11 +111,12 @@ SHOP = {
     "host": "eu1",
     "login": "viewer",
     "token_id": "99",
+    "endpoint_id": "1",
     "name": "nobody",
     "webhook_id": "99",
     "delivery_id": "99",
 }
-BLOG = SHOP | {"app": "blog", "deploy_id": "3"}
+BLOG = SHOP | {"app": "blog", "deploy_id": "3", "endpoint_id": "2"}
 MAY_SEE = {404: "not theirs to see", 403: "seen, and refused"}
 
 

@@ -59,6 +59,17 @@ def test_deploys_are_counted_from_the_record_with_their_hosts_and_phases(site: S
     assert value(text, "shiphorn_phase_seconds_count", phase="flip") == phases + 1
 
 
+def test_deploys_and_their_skew_are_timed(site: Site) -> None:
+    text = httpx.get(f"{site.url}/metrics").text
+    deploys = value(text, "shiphorn_deploy_seconds_count", state="succeeded") or 0
+    skews = value(text, "shiphorn_flip_skew_seconds_count") or 0
+    number = site.ship("blog", "staging")
+    assert site.until(number).state == "succeeded"
+    text = httpx.get(f"{site.url}/metrics").text
+    assert value(text, "shiphorn_deploy_seconds_count", state="succeeded") == deploys + 1
+    assert value(text, "shiphorn_flip_skew_seconds_count") == skews + 1
+
+
 def test_a_lock_of_a_person_shows_for_as_long_as_it_is_in_force(site: Site) -> None:
     scope, labels = Scope("blog", "production"), {"app": "blog", "environment": "production", "by": "person"}
     with site.store() as store:

@@ -19,6 +19,7 @@ from shiphorn.model.target import Selection
 from shiphorn.service.apps import Apps
 from shiphorn.service.locks import place
 from shiphorn.service.shipping import put_on_record
+from tests.graphite import Graphite
 from tests.little_web import Web
 from tests.running_service import PASSWORD, Site
 from tests.web.shipped import PATIENCE_SECONDS, ship, store_of, until
@@ -33,6 +34,7 @@ TABS = (
     "tokens",
     "notifiers",
     "webhooks",
+    "metrics",
     "audit",
     "service",
 )
@@ -325,6 +327,39 @@ def test_a_notifier_is_tested_and_hears_of_deploys(page: Page, site: Site, web: 
         page.get_by_label("Test team").click()
         expect(page.get_by_role("alert")).to_contain_text("team did not take the test.")
         expect(row).to_contain_text("500")
+    finally:
+        path.write_text(before)
+
+
+def test_metrics_go_to_graphite_and_are_tested(page: Page, site: Site, graphite: Graphite) -> None:
+    path = site.folder / "shiphorn.yml"
+    before = path.read_text()
+    page.goto("/settings/metrics")
+    expect(page.get_by_role("heading", name="Nothing is sent yet")).to_be_visible()
+    entry = {"address": f"127.0.0.1:{graphite.line_port}", "events": f"{graphite.url}/events/"}
+    metrics = {"graphite": entry, "statsd": {"address": "127.0.0.1:1"}}
+    path.write_text(f"{before}\nmetrics: {json.dumps(metrics)}\n")
+    try:
+        reloaded(page, "Test graphite-events")
+        assert Axe().run(page).response["violations"] == []
+        note = page.locator("[data-note]")
+        page.get_by_label("Test graphite", exact=True).click()
+        expect(note).to_have_text("A test went to graphite: shiphorn.shiphorn.test.tests.")
+        page.get_by_label("Test graphite-events").click()
+        expect(note).to_have_text("A test went to graphite-events: tagged shiphorn and test.")
+        assert [one["what"] for one in graphite.events("test")] == [
+            "ada tries the metrics of shiphorn. You will see deploys here."
+        ]
+        page.get_by_label("Test statsd").click()
+        expect(page.get_by_role("alert")).to_contain_text("nobody listens at 127.0.0.1:1")
+        wait(lambda: "metrics:graphite" in begun(site), "nothing is sent")
+        since = time.time() - 60
+        site.until(site.ship("blog", "staging", ref="main"))
+        for what in ("deploys.succeeded", "phases.flip.duration_ms", "flip.skew_ms", "hosts.ok"):
+            target = f"shiphorn.blog.staging.{what}"
+            graphite.until(lambda target=target: graphite.points(target, since, since + 300), target)
+        assert list(graphite.points("shiphorn.blog.staging.hosts.ok", since, since + 300).values()) == [6]
+        graphite.until(lambda: len(graphite.events("blog")) == 2, "its begin and end")
     finally:
         path.write_text(before)
 

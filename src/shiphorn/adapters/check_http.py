@@ -39,7 +39,7 @@ class HttpChecker:
         except TimeoutError:
             return too_late(check)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Tried(Verdict.FAIL, _reason(error), time.monotonic() - began)
+            return Tried(Verdict.FAIL, reason(error), time.monotonic() - began)
         return judge_answer(check, status, body, time.monotonic() - began)
 
     async def _ask(self, check: Check) -> tuple[int, str]:
@@ -56,7 +56,7 @@ class HttpChecker:
         await self._client.aclose()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Why there was no answer, by the innermost cause, whose class or number tells it."""
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:

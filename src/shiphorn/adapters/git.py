@@ -17,12 +17,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from shiphorn.adapters.git_ahead import is_part_of, read_ahead
 from shiphorn.adapters.git_command import git, git_env
 from shiphorn.adapters.git_history import read_diff, read_message, read_nodes, read_refs, read_times
 from shiphorn.adapters.git_merge import commit_merge, parents_of, push, try_merge
 from shiphorn.adapters.git_tree import export_tree
 from shiphorn.adapters.programs import Ended, run
 from shiphorn.errors import SourceError
+from shiphorn.model.auto import Written
 from shiphorn.model.graph import Diff, Node, Refs
 from shiphorn.model.redact import without_password
 from shiphorn.model.release import Commit, MergeResult
@@ -101,6 +103,15 @@ class GitSource:
     async def log(self, old: str, new: str, *, limit: int = 200) -> Sequence[Commit]:
         """Commits of `new` that `old` lacks, newest first."""
         return await self._commits(f"-{limit}", new, *([f"^{old}"] if old else []))
+
+    async def ahead(self, live: str, head: str, *, limit: int = 50) -> Sequence[Written]:
+        """The commits of a branch itself that come after `live`, newest first. Raises SourceError SH213."""
+        return await read_ahead(self._mirror, live, head, limit) if self._mirror.exists() else ()
+
+    async def contains(self, whole: str, part: str) -> bool:
+        """Whether a commit is another one, or comes after it."""
+        known = _SHA.fullmatch(whole) and _SHA.fullmatch(part) and self._mirror.exists()
+        return bool(known) and await is_part_of(self._mirror, part, whole)
 
     async def read(self, sha: str, path: str) -> str | None:
         """The text of a file in a commit, its path from the top of the repository."""

@@ -29,10 +29,11 @@ class Answered:
 
 
 class Sender:
-    """Posts straight: no proxy is used, no redirect followed, and an answer is read up to ANSWER_BYTES."""
+    """Posts straight: no proxy is used, no redirect followed, and an answer is read up to `answer_bytes`."""
 
-    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS, answer_bytes: int = ANSWER_BYTES) -> None:
         self._timeout_seconds = timeout_seconds
+        self._answer_bytes = answer_bytes
         self._client = httpx.AsyncClient(
             trust_env=False,
             follow_redirects=False,
@@ -41,11 +42,11 @@ class Sender:
             headers={"User-Agent": "shiphorn"},
         )
 
-    async def send(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+    async def send(self, url: str, body: bytes, headers: dict[str, str], *, method: str = "POST") -> Answered:
         """Post a body of JSON. Never raises for what is the receiver's doing."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._post(url, body, headers | {"Content-Type": "application/json"})
+                return await self._send(method, url, body, headers | {"Content-Type": "application/json"})
         except TimeoutError:
             return Answered(None, f"no answer within {self._timeout_seconds:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -55,14 +56,14 @@ class Sender:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
-        async with self._client.stream("POST", url, content=body, headers=headers) as answer:
+    async def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Answered:
+        async with self._client.stream(method, url, content=body, headers=headers) as answer:
             text = bytearray()
             async for chunk in answer.aiter_bytes():
                 text += chunk
-                if len(text) >= ANSWER_BYTES:
+                if len(text) >= self._answer_bytes:
                     break
-            return Answered(answer.status_code, bytes(text[:ANSWER_BYTES]).decode(errors="replace"))
+            return Answered(answer.status_code, bytes(text[: self._answer_bytes]).decode(errors="replace"))
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

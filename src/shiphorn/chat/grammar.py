@@ -113,6 +113,12 @@ Known = Mapping[str, Sequence[str]]
 """Apps with their environments, as far as whoever speaks may know of them."""
 
 
+def is_command(text: str) -> bool:
+    """Whether a text begins as a command does."""
+    first = text.split(maxsplit=1)[:1]
+    return bool(first) and first[0].lower().rstrip("!?,") in _WORDS
+
+
 def code_of(text: str) -> tuple[str, str]:
     """What was said without the one-time code at its end, and the code; "" for none."""
     found = _CODE.search(text)

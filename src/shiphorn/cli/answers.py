@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shiphorn.model.deploy import CommandOutput, Deploy, HostRun
+    from shiphorn.model.endpoints import Endpoint
     from shiphorn.model.health import Check
     from shiphorn.model.locks import Lock
     from shiphorn.model.settings import Command
@@ -55,6 +56,15 @@ class Place:
     build: Sequence[Command]
     members: Sequence[Member]
     checks: Sequence[Sequence[Check]]
+
+
+@dataclass(frozen=True, slots=True)
+class Branched:
+    """The endpoint that a branch has got, whether it is a new one, and how its deploy ended."""
+
+    endpoint: Endpoint
+    is_new: bool
+    ended: Ended
 
 
 @dataclass(frozen=True, slots=True)

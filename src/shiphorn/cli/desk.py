@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from shiphorn.cli.answers import Checked, Ended, Kept, Printed, Unlocked
+    from shiphorn.cli.answers import Branched, Checked, Ended, Kept, Printed, Unlocked
     from shiphorn.config.layers import Explained
     from shiphorn.deploy.plan import Plan
     from shiphorn.model.approvals import Approval
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
+    from shiphorn.model.endpoints import Endpoint
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
+    from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
+    from shiphorn.service.auto.standing import AutoStanding
+    from shiphorn.service.builds.reporting import Report
+    from shiphorn.service.builds.reporting import Standing as Built
+    from shiphorn.service.endpoints.listed import Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -103,6 +109,12 @@ class Desk(Protocol):
     def mark(self, ref: str, reason: str, *, clear: bool) -> Commit:
         """Mark a commit bad, or take the mark off."""
 
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Report how a build of a commit stands."""
+
+    def builds(self, ref: str) -> Built:
+        """What is said of a commit; of the head of the app's branch for ""."""
+
     def queue(self) -> Sequence[UnderWay]:
         """The deploys that are not over."""
 
@@ -111,6 +123,32 @@ class Desk(Protocol):
 
     def approve(self, subject: int | Order, reason: str, *, withdraw: bool) -> Approval | None:
         """Approve a deploy by its number, or a commit; or take that back, which gives None."""
+
+    def endpoint_create(
+        self, branch: str, environment: str, ttl_seconds: float | None, console: Console | None
+    ) -> Branched:
+        """Give a branch an endpoint, and deploy it there."""
+
+    def endpoints(self) -> Sequence[Standing]:
+        """The endpoints of the app."""
+
+    def endpoint_extend(self, name: str, ttl_seconds: float | None) -> Endpoint:
+        """Let an endpoint stay longer."""
+
+    def endpoint_remove(self, name: str, reason: str, *, forget: bool) -> Endpoint:
+        """Take an endpoint off its hosts: how far that got."""
+
+    def endpoint_prune(self) -> Sequence[Endpoint]:
+        """Take off what has expired, and what could not be taken off before."""
+
+    def auto(self) -> Sequence[AutoStanding]:
+        """What the app's environments deploy by themselves."""
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Let nothing go out to one by itself."""
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Let things go out to it by themselves again."""
 
     def check(self) -> Checked:
         """The config, and what each host gets by it."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from shiphorn.cli import terminal
+from shiphorn.cli import auto_here, terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
+from shiphorn.cli.endpoints_here import EndpointsHere, with_endpoints
 from shiphorn.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from shiphorn.model.deploy import CommandOutput, Deploy, Order, Problem, Wish
     from shiphorn.model.locks import BadMark, Lock, Scope
     from shiphorn.model.release import Commit
+    from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
+    from shiphorn.service.auto.standing import AutoStanding
+    from shiphorn.service.builds.reporting import Report, Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 SHOW_CURSOR = "\x1b[?25h"
 
 
-class Here:
+class Here(EndpointsHere):
     """Orders are carried out by this process, questions answered from what is on record here."""
 
     def __init__(self, path: Path | None, of: str) -> None:
@@ -49,7 +53,7 @@ class Here:
     @cached_property
     def config(self) -> Config:
         """The config that commands go by. Raises ConfigError, Refused SH521 when it is another app's."""
-        found = terminal.config(self._path)
+        found = with_endpoints(terminal.config(self._path))
         if self._of not in ("", found.app):
             raise Refused(
                 "SH521",
@@ -226,6 +230,14 @@ class Here:
         """Mark a commit, or take the mark off."""
         return terminal.run(_mark(self.config, ref, reason, self.actor, clear=clear))
 
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Put it on record here."""
+        return terminal.run(_report(self.config, ref, said, self.actor))
+
+    def builds(self, ref: str) -> Standing:
+        """What is on record here."""
+        return terminal.run(_builds(self.config, ref))
+
     def queue(self) -> list[UnderWay]:
         """The deploys of the app that are not over."""
         from shiphorn.service.gates import queue  # noqa: PLC0415
@@ -245,6 +257,18 @@ class Here:
 
         config = None if isinstance(subject, int) else self.config
         return terminal.run(approve(config, subject, self.actor, reason, withdraw=withdraw))
+
+    def auto(self) -> list[AutoStanding]:
+        """What is on record here."""
+        return auto_here.standings(self.config)
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Put it on record for the services that work on the databases here."""
+        auto_here.stop(self.config, self.actor, environment, reason)
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Take that back."""
+        auto_here.resume(self.config, self.actor, environment, reason)
 
     def check(self) -> Checked:
         """Load the config, and ask all inventories."""
@@ -462,6 +486,26 @@ async def _mark(config: Config, ref: str, reason: str, actor: str, *, clear: boo
         act = "clear bad mark" if clear else "mark bad"
         _audit(world.store, actor, act, Scope(config.app), reason, sha=commit.sha)
         return commit
+
+
+async def _report(config: Config, ref: str, said: Report, actor: str) -> CommitStatus:
+    from shiphorn.model.locks import Scope  # noqa: PLC0415
+    from shiphorn.service.builds.reporting import put  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        made = await put(world, config, ref, said)
+        facts = {"sha": made.sha, "context": made.context, "state": made.state.value}
+        _audit(world.store, actor, "report build", Scope(config.app), "", **facts)
+        return made
+
+
+async def _builds(config: Config, ref: str) -> Standing:
+    from shiphorn.service.builds.reporting import look  # noqa: PLC0415
+    from shiphorn.wiring import open_world  # noqa: PLC0415
+
+    async with open_world(lambda _: None) as world:
+        return await look(world, config, ref)
 
 
 async def _why(config: Config, order: Order) -> Why:

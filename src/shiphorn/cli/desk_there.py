@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shiphorn.cli import terminal
 from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
 from shiphorn.cli.approving_there import ApprovesThere
+from shiphorn.cli.endpoints_there import EndpointsThere
 from shiphorn.cli.following import follow, give
 from shiphorn.cli.services import SignedIn
 from shiphorn.cli.wire import Talk, Wire, made, part
@@ -21,11 +22,15 @@ from shiphorn.config.positions import read
 from shiphorn.deploy.plan import Plan
 from shiphorn.errors import ConfigError, Refused
 from shiphorn.model.deploy import CommandOutput, Deploy, HostRun, Order, Problem, Wish
+from shiphorn.model.endpoints import base_of
 from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
 from shiphorn.model.settings import Command
+from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host, Selection
+from shiphorn.service.auto.standing import AutoStanding
+from shiphorn.service.builds.reporting import Report, Standing
 from shiphorn.service.gates import UnderWay, Why
 from shiphorn.service.hosts.doctor import Check
 from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member, what_lacks
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class There(ApprovesThere):
+class There(ApprovesThere, EndpointsThere):
     """Orders and questions go to a service, which knows who gives them by their token."""
 
     actor = ""
@@ -73,7 +78,7 @@ class There(ApprovesThere):
     def scope(self, environment: str) -> Scope:
         """An environment of the app, or all of it. Raises ConfigError SH110 when there is none."""
         found = self._wire.get(f"/apps/{part(self.app)}")["environments"]
-        if environment and environment not in found:
+        if environment and base_of(environment) not in found:
             raise ConfigError(
                 "SH110", f"there is no environment {environment}.", hint=f"There are {', '.join(found)}."
             )
@@ -214,6 +219,20 @@ class There(ApprovesThere):
             return made(Commit, self._wire.post(f"{path}/clear", body))
         return made(Commit, self._wire.post(path, body)["commit"])
 
+    def report(self, ref: str, said: Report) -> CommitStatus:
+        """Tell the service."""
+        return made(CommitStatus, self._wire.post(self._statuses(ref), asdict(said)))
+
+    def builds(self, ref: str) -> Standing:
+        """What the service knows."""
+        return made(Standing, self._wire.get(self._statuses(ref)))
+
+    def _statuses(self, ref: str) -> str:
+        named = ref or self.branch(self.app)
+        if "/" in named:
+            raise Refused("SH919", f"{named} cannot be asked about from here.", hint="Name the commit's id.")
+        return f"/apps/{part(self.app)}/commits/{part(named)}/statuses"
+
     def queue(self) -> Sequence[UnderWay]:
         """The deploys of the app that are not over."""
         return made(list[UnderWay], self._wire.get("/queue", app=self.app))
@@ -221,6 +240,18 @@ class There(ApprovesThere):
     def why(self, order: Order) -> Why:
         """What the gates say."""
         return made(Why, self._wire.post("/why", _ordered(order)))
+
+    def auto(self) -> Sequence[AutoStanding]:
+        """What the app's environments deploy by themselves."""
+        return made(list[AutoStanding], self._wire.get("/auto", app=self.app))
+
+    def auto_stop(self, environment: str, reason: str) -> None:
+        """Let nothing go out to one by itself."""
+        self._wire.post(f"{self._place(environment)}/auto/stop", {"reason": reason})
+
+    def auto_resume(self, environment: str, reason: str) -> None:
+        """Let things go out to it by themselves again."""
+        self._wire.post(f"{self._place(environment)}/auto/resume", {"reason": reason})
 
     def check(self) -> Checked:
         """The config that the service goes by."""

@@ -16,12 +16,15 @@ import typer
 import shiphorn
 from shiphorn.cli import (
     approving,
+    auto,
     backing_up,
     configuring,
+    endpoints,
     locking,
     looking,
     operating,
     queueing,
+    reporting,
     running,
     serving,
     shipping,
@@ -41,6 +44,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 config_app = typer.Typer(cls=Group, help="Look at deploy.yml: check, explain, schema.", rich_markup_mode=None)
+endpoint_app = typer.Typer(
+    cls=Group,
+    help="Give a branch an environment and a URL of its own: endpoint create, list, extend, remove, prune.",
+    rich_markup_mode=None,
+)
+auto_app = typer.Typer(
+    cls=Group, help="What goes out by itself: auto status, stop, resume.", rich_markup_mode=None
+)
 host_app = typer.Typer(cls=Group, help="Trust the key of a host: host trust.", rich_markup_mode=None)
 
 service_app = typer.Typer(
@@ -75,7 +86,14 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         steering.stop,
         shipping.resume,
     ),
-    "Look": (looking.status, looking.releases, looking.history, looking.logs, looking.hosts),
+    "Look": (
+        looking.status,
+        looking.releases,
+        looking.history,
+        looking.logs,
+        looking.hosts,
+        reporting.builds,
+    ),
     "Guard": (
         locking.lock,
         locking.unlock,
@@ -84,6 +102,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         queueing.queue,
         queueing.why,
         approving.approve,
+        reporting.report,
     ),
     "Serve": (serving.serve, serving.worker, backing_up.backup, backing_up.restore),
     "Set up": (configuring.init, looking.doctor, signing_in.login, signing_in.logout),
@@ -96,8 +115,14 @@ app.command("exec", cls=Command, rich_help_panel="Look")(running.execute)
 config_app.command(cls=Command)(configuring.check)
 config_app.command(cls=Command)(configuring.explain)
 config_app.command(cls=Command)(configuring.schema)
+for command in (auto.status, auto.stop, auto.resume):
+    auto_app.command(cls=Command)(command)
 host_app.command(cls=Command)(running.trust)
 service_app.command(cls=Command)(operating.unit)
+for one in (endpoints.create, endpoints.list_, endpoints.extend, endpoints.remove, endpoints.prune):
+    endpoint_app.command(one.__name__.rstrip("_"), cls=Command)(one)
+app.add_typer(endpoint_app, name="endpoint", rich_help_panel="Ship")
+app.add_typer(auto_app, name="auto", rich_help_panel="Ship")
 app.add_typer(config_app, name="config", rich_help_panel="Set up")
 app.add_typer(host_app, name="host", rich_help_panel="Set up")
 app.add_typer(service_app, name="service", rich_help_panel="Serve")

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from shiphorn.config.metric_checks import INTERVAL_SECONDS, TIMEOUT_SECONDS
 from shiphorn.config.positions import Key, Positions
 from shiphorn.config.schema import OVERRIDABLE, CheckEntry, CommandEntry, Commands, Overrides
 from shiphorn.config.values import PLACEHOLDER
-from shiphorn.model.health import Check, Kind
+from shiphorn.model.health import METRICS, Check, Kind
 from shiphorn.model.settings import Command, HostSettings, Login, Moment
 from shiphorn.model.target import Host
 
@@ -131,9 +132,10 @@ def checks_of(settings: HostSettings, app: str, environment: str, host: Host) ->
 def fill_check(kind: str, text: str, facts: dict[str, str]) -> str:
     """What a check looks at with placeholders filled; a command has its variables instead.
 
-    An IPv6 address stands in brackets, as URLs need it.
+    Queries are filled when they are asked: `{hosts}` are others at each look. An IPv6 address stands in
+    brackets, as URLs need it.
     """
-    if kind == Kind.COMMAND:
+    if kind == Kind.COMMAND or kind in METRICS:
         return text
     address = facts["address"]
     return fill(text, facts | {"address": f"[{address}]"} if ":" in address else facts)
@@ -178,23 +180,26 @@ def _filled(key: str, value: Any, facts: dict[str, str]) -> Any:
 
 
 def _check(position: int, entry: CheckEntry) -> Check:
-    kind = entry.kind
+    kind, metric, given = entry.kind, entry.metric, entry.model_fields_set
     pattern = getattr(entry, kind)
+    # A comparison is one test: it fails when that does.
+    tries = (1, 0) if metric and metric.compares else (entry.successes, entry.failures)
     return Check(
         kind=kind,
         what=pattern,
         pattern=pattern,
         position=position,
         roles=tuple(entry.roles),
-        interval_seconds=entry.interval,
-        successes=entry.successes,
-        failures=entry.failures,
-        timeout_seconds=entry.timeout,
-        on_host=entry.from_ == "host" or kind not in (Kind.HTTP, Kind.TCP),
+        interval_seconds=entry.interval if not metric or "interval" in given else INTERVAL_SECONDS,
+        successes=tries[0],
+        failures=tries[1],
+        timeout_seconds=entry.timeout if not metric or "timeout" in given else TIMEOUT_SECONDS,
+        on_host=entry.from_ == "host" or kind not in (Kind.HTTP, Kind.TCP, *METRICS),
         status=entry.status,
         body=entry.body,
         within_seconds=entry.within or 0.0,
         headers=entry.headers,
+        metric=metric,
     )
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from shiphorn.config import gates, whole
+from shiphorn.config import gates, sources, whole
+from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.endpoints import (
+    EndpointSite,
+    entry_of,
+    env_of,
+    facts_for,
+    fill_own,
+    only_of,
+    vhost_of,
+)
 from shiphorn.config.gates import GatesEntry
 from shiphorn.config.layers import (
     Explained,
@@ -19,16 +30,27 @@ from shiphorn.config.layers import (
     command_of,
     explained,
     facts_of,
+    fill,
     host_settings,
     leaves,
 )
 from shiphorn.config.near import near
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
-from shiphorn.config.schema import OVERRIDABLE, App, CommandEntry, HostEntry, Overrides, SecretEntry
+from shiphorn.config.schema import (
+    OVERRIDABLE,
+    App,
+    CommandEntry,
+    Commands,
+    EndpointsEntry,
+    HostEntry,
+    Overrides,
+    SecretEntry,
+)
 from shiphorn.config.schema import Environment as EnvironmentEntry
 from shiphorn.config.schema import Region as RegionEntry
 from shiphorn.errors import ConfigError
+from shiphorn.model.endpoints import Endpoint, base_of, is_endpoint
 from shiphorn.model.freezes import Freeze
 from shiphorn.model.health import Check
 from shiphorn.model.settings import Command, HostSettings, Limits
@@ -39,6 +61,17 @@ FILE_NAME = "deploy.yml"
 _GUARDED = ("gates", "freezes")
 _APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
+_OF_ENDPOINTS = (
+    *RegionEntry.model_fields,
+    "regions",
+    "roles",
+    "require",
+    "max_failures",
+    "concurrency",
+    "phase_timeout",
+    "endpoints",
+)
+"""What the environment of an endpoint has of the one it is derived from: not its gates, freezes and waves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +94,18 @@ class RegionSource:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment: its regions, and how its hosts are treated together."""
+    """An environment: its regions, and how its hosts are treated together; `endpoint` where it is one's."""
 
     name: str
     regions: tuple[RegionSource, ...]
     limits: Limits
     sound: bool
     build: tuple[Command, ...]
+    endpoint: EndpointSite | None = None
+
+    def includes(self, host: Host) -> bool:
+        """Whether a host of its regions belongs to it."""
+        return self.endpoint is None or self.endpoint.only.matches(host)
 
 
 @dataclass(frozen=True)
@@ -89,8 +127,38 @@ class Config:
 
     @property
     def environments(self) -> tuple[str, ...]:
-        """The names of all environments."""
-        return tuple(self._model.environments)
+        """The names of all environments, but for those of endpoints."""
+        return tuple(name for name in self._model.environments if not is_endpoint(name))
+
+    @property
+    def endpoint_environments(self) -> tuple[str, ...]:
+        """The names of the environments that endpoints have."""
+        return tuple(name for name in self._model.environments if is_endpoint(name))
+
+    def endpoints(self, environment: str) -> EndpointsEntry | None:
+        """How branches get endpoints on the hosts of an environment; None where they get none."""
+        return self._model.environments[environment].endpoints
+
+    def with_endpoints(self, found: Iterable[Endpoint]) -> Config:
+        """The same with an environment for each of the endpoints, as far as it still has what they are of."""
+        entries = self._data["environments"]
+        derived = {
+            one.full_name: self._derived(entries[one.environment], one)
+            for one in found
+            if one.app == self.app and isinstance(entries.get(one.environment), dict)
+            if entries[one.environment].get("endpoints")
+        }
+        if not derived:
+            return self
+        data = {**self._data, "environments": {**entries, **derived}}
+        return load_data(data, self._positions, self.text, self.path)
+
+    def text_for(self, environment: str) -> str:
+        """The text that a deploy to an environment is kept with; an endpoint is written into it."""
+        if not is_endpoint(environment):
+            return self.text
+        entry = {environment: self._data["environments"][environment]}
+        return json.dumps({**self._data, "environments": entry})
 
     def environment(self, name: str) -> Environment:
         """An environment. Raises ConfigError SH110 if there is none of this name."""
@@ -109,6 +177,7 @@ class Config:
             _limits(entry),
             entry.sound if entry.sound is not None else name == "production",
             tuple(map(command_of, [*self._model.hooks.build, *self._build(entry)])),
+            self._site(name, entry),
         )
 
     def freezes(self, environment: str) -> tuple[Freeze, ...]:
@@ -122,6 +191,19 @@ class Config:
         """What has to be true before a deploy to an environment."""
         return self._model.environments[environment].gates
 
+    def auto(self, environment: str) -> AutoEntry | None:
+        """What an environment deploys by itself."""
+        return self._model.environments[environment].auto
+
+    def branches(self, environment: str) -> BranchesEntry:
+        """What becomes of an environment while another branch is out there."""
+        return self._model.environments[environment].branches
+
+    def base(self, environment: str) -> str:
+        """The branch that an environment is there for: what is on another one is out for a while."""
+        auto = self.auto(environment)
+        return (auto and auto.branch) or self.branch
+
     def where_frozen(self, environment: str) -> tuple[str, ...]:
         """Where each of its freeze windows stands: `shiphorn.yml:12`."""
         key: Key = ("environments", environment, "freezes")
@@ -132,20 +214,29 @@ class Config:
         layers = self._layers(environment, host, None)
         key = layers.cache_key(environment, host)
         if key not in self._cache:
-            hooks, directory = self._model.hooks, self.path.parent
-            self._cache[key] = host_settings(layers, hooks, self.app, environment, host, directory)
+            hooks, base, directory = self._hooks(environment), base_of(environment), self.path.parent
+            found = host_settings(layers, hooks, self.app, base, host, directory)
+            if is_endpoint(environment):
+                above = self._layers(environment, host, None, endpoint=False).merged()["deploy_to"]
+                found = replace(found, shared_from=fill(above, facts_of(self.app, base, host)))
+            self._cache[key] = found
         return self._cache[key]
 
     def checks(self, environment: str, host: Host) -> tuple[Check, ...]:
         """What is watched on a host after a switch."""
-        return checks_of(self.settings(environment, host), self.app, environment, host)
+        return checks_of(self.settings(environment, host), self.app, base_of(environment), host)
+
+    def source(self, check: Check) -> sources.Source:
+        """Where a check asks for metrics. Raises ConfigError SH192."""
+        known = {name: entry.source(self.path.parent) for name, entry in self._model.sources.items()}
+        return sources.source_of(check, known)
 
     def explain(self, environment: str, host: Host | None = None, key: str = "") -> list[Explained]:
         """Each value with the layer and the line that it comes from; `key` keeps those below it.
 
         Raises ConfigError SH111 for a key that there is not.
         """
-        facts = facts_of(self.app, environment, host) if host else {}
+        facts = facts_of(self.app, base_of(environment), host) if host else {}
         place = self._place_of(environment, host) if host else None
         rows = explained(self._layers(environment, host, place), self._positions, facts)
         rows += self._of_app() + self._of_environment(environment)
@@ -177,7 +268,11 @@ class Config:
 
     def _of_environment(self, name: str) -> list[Explained]:
         """The keys that only environments have."""
-        own = set(EnvironmentEntry.model_fields) - set(RegionEntry.model_fields) - {"regions", "roles"}
+        own = (
+            set(EnvironmentEntry.model_fields)
+            - set(RegionEntry.model_fields)
+            - {"regions", "roles", "endpoint"}
+        )
         layer: tuple[str, Key] = (f"environment {name}", ("environments", name))
         values = leaves(self._model.environments[name].model_dump(mode="json", by_alias=True, include=own))
         return [self._explained(layer, self._data["environments"][name], key, value) for key, value in values]
@@ -191,8 +286,60 @@ class Config:
         own = "build" in entry.commands.model_fields_set
         return entry.commands.build if own else self._model.commands.build
 
-    def _layers(self, environment: str, host: Host | None, place: Key | None) -> Layers:
+    @staticmethod
+    def _derived(above: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+        """The environment of an endpoint, as it would stand in the file."""
+        own = {"endpoint": entry_of(endpoint), "queue": "newest"}
+        return {name: above[name] for name in _OF_ENDPOINTS if name in above} | own
+
+    def _site(self, name: str, entry: EnvironmentEntry) -> EndpointSite | None:
+        """What makes an environment that of an endpoint."""
+        keys, own = entry.endpoints, entry.endpoint
+        if keys is None or own is None:
+            return None
+        base = base_of(name)
+        return EndpointSite(
+            mark=f"{self.app} {name}",
+            name=own.name,
+            branch=own.branch,
+            url=own.url,
+            only=only_of(keys),
+            remove=tuple(map(command_of, keys.commands.remove)),
+            vhost=vhost_of(keys, own, self.app, base),
+        )
+
+    def _hooks(self, environment: str) -> Commands:
+        """The commands ahead of those of every layer; those that make an endpoint are the last of them."""
+        hooks, entry = self._model.hooks, self._model.environments[environment]
+        if entry.endpoint is None or entry.endpoints is None or not entry.endpoint.fresh:
+            return hooks
+        return hooks.model_copy(update={"stage": [*hooks.stage, *entry.endpoints.commands.create]})
+
+    def _of_endpoint(self, environment: str, below: Layers) -> dict[str, Any]:
+        """The keys that an endpoint sets, whatever the layers below it say."""
+        entry = self._model.environments[environment]
+        keys, own = entry.endpoints, entry.endpoint
+        if keys is None or own is None:
+            return {}
+        beside = f"{below.merged().get('deploy_to', '')}-endpoints/{{name}}"
+        facts = facts_for(own)
+        return {
+            "deploy_to": fill_own(keys.deploy_to or beside, facts),
+            "env": env_of(keys, own),
+            "watch": fill_own(keys.watch, facts),
+        }
+
+    def _layers(
+        self, environment: str, host: Host | None, place: Key | None, *, endpoint: bool = True
+    ) -> Layers:
         """The layers of a host, or of an environment; `place` is where the host stands in the file."""
+        layers = self._layers_below(environment, host, place)
+        if endpoint and is_endpoint(environment):
+            key: Key = ("environments", base_of(environment), "endpoints")
+            layers.add(f"endpoint {environment}", key, self._of_endpoint(environment, layers))
+        return layers
+
+    def _layers_below(self, environment: str, host: Host | None, place: Key | None) -> Layers:
         layers = Layers()
         layers.add("app", (), self._data)
         name: Key = ("environments", environment)
@@ -261,7 +408,7 @@ def load_text(text: str, path: Path) -> Config:
 def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path) -> Config:
     """Load what was read already; `text` is what is kept of it with a deploy. Raises as `load`."""
     whole.keep_env_as_written(data, positions)
-    found = whole.problems(data) + gates.problems(data)
+    found = whole.problems(data) + gates.problems(data) + sources.problems(data)
     try:
         model = App.model_validate(data)
     except ValidationError as error:

@@ -66,7 +66,7 @@ def keys_at(model: Any, key: Key) -> list[str]:
         model = _inner(model, part)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
 
 
 def _inner(model: Any, part: str | int) -> Any:

@@ -6,12 +6,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shiphorn.config.auto import AutoEntry, BranchesEntry
+from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
+from shiphorn.config.chat import ChannelEntry, ChatEntry, IrcEntry
+from shiphorn.config.endpoints import VhostEntry
+from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.gates import AfterEntry, ApprovalEntry, GateCommand, GatesEntry
+from shiphorn.config.hours import QuietEntry
+from shiphorn.config.metrics import GrafanaEntry, GraphiteEntry, MetricsEntry, StatsdEntry
 from shiphorn.config.schema import (
     App,
     CheckEntry,
     CommandEntry,
     Commands,
+    EndpointCommands,
+    EndpointsEntry,
     Environment,
     FreezeEntry,
     HostEntry,
@@ -23,7 +32,8 @@ from shiphorn.config.schema import (
     Ssh,
     WavesEntry,
 )
-from shiphorn.config.service import NotifierEntry, OidcEntry, QuietEntry, ServiceFile, SignIn
+from shiphorn.config.service import NotifierEntry, OidcEntry, ServiceFile, SignIn
+from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Top of the file", App, Overrides),
@@ -35,15 +45,21 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A check of `watch`", CheckEntry, None),
     ("An environment", Environment, Overrides),
     ("waves", WavesEntry, None),
+    ("auto", AutoEntry, None),
+    ("branches", BranchesEntry, None),
     ("A window of `freezes`", FreezeEntry, None),
     ("gates", GatesEntry, None),
     ("gates: approval", ApprovalEntry, None),
     ("gates: after", AfterEntry, None),
     ("A command of `gates`", GateCommand, None),
+    ("endpoints", EndpointsEntry, None),
+    ("endpoints: vhost", VhostEntry, None),
+    ("endpoints: commands", EndpointCommands, None),
     ("A region", Region, Overrides),
     ("A host", HostEntry, Overrides),
     ("inventory", InventoryEntry, None),
     ("A secret", SecretEntry, None),
+    ("A source of metrics", SourceEntry, None),
 )
 
 _HEAD = """\
@@ -79,7 +95,18 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("sign_in", SignIn, None),
     ("oidc", OidcEntry, None),
     ("A notifier", NotifierEntry, None),
+    ("slack", SlackEntry, None),
+    ("mattermost", MattermostEntry, None),
+    ("discord", DiscordEntry, None),
     ("quiet", QuietEntry, None),
+    ("A forge", ForgeEntry, None),
+    ("chat", ChatEntry, None),
+    ("A network of `irc`", IrcEntry, None),
+    ("A channel of `channels`", ChannelEntry, None),
+    ("metrics", MetricsEntry, None),
+    ("graphite", GraphiteEntry, None),
+    ("statsd", StatsdEntry, None),
+    ("grafana", GrafanaEntry, None),
 )
 
 
@@ -97,7 +124,7 @@ def _section(title: str, model: type[BaseModel], without: type[BaseModel] | None
     rows = [
         f"| `{field.alias or name}` | {_default(field)} | {field.description} |\n"
         for name, field in model.model_fields.items()
-        if without is None or name not in without.model_fields
+        if not field.exclude and (without is None or name not in without.model_fields)
     ]
     also = " Also every key of the layers." if without is not None else ""
     about = (model.__doc__ or "").strip().splitlines()[0]

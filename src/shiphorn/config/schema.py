@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic import Strict as PydanticStrict
+from pydantic.json_schema import SkipJsonSchema
 
+from shiphorn.config import metric_checks
+from shiphorn.config.auto import Auto, BranchesEntry
+from shiphorn.config.endpoints import SAMPLE, EndpointEntry, EndpointsKeys, fill_own
 from shiphorn.config.gates import GatesEntry
+from shiphorn.config.sources import SourceEntry
 from shiphorn.config.strict import Short, Strict
 from shiphorn.config.values import (
     Amount,
@@ -15,6 +20,7 @@ from shiphorn.config.values import (
     DeployTo,
     Duration,
     Endpoint,
+    EnvironmentName,
     EnvValue,
     Files,
     FreezeTime,
@@ -35,7 +41,7 @@ from shiphorn.config.values import (
     Zone,
 )
 from shiphorn.model.freezes import Freeze, window
-from shiphorn.model.health import Kind
+from shiphorn.model.health import METRICS, Kind
 from shiphorn.model.settings import OnFailure
 
 
@@ -87,8 +93,8 @@ class Commands(Strict):
     finish: list[CommandEntry] = Field([], description="On hosts, when everything else went well.")
 
 
-class CheckEntry(Strict):
-    """What has to be well after the switch: one of the five, and how it is looked at."""
+class LookEntry(Strict):
+    """What is looked at, and how."""
 
     http: Url | None = Field(None, description="A URL that has to answer: `http://{address}:8080/health`.")
     tcp: Endpoint | None = Field(
@@ -114,14 +120,18 @@ class CheckEntry(Strict):
         "deployer", alias="from", description="http, tcp: who looks, the deployer or the `host` itself."
     )
     roles: list[Name] = Field([], description="Only hosts with one of these roles.")
-    interval: Duration = Field(5.0, description="How often it is tried.")
+    interval: Duration = Field(5.0, description="How often it is tried; every 30 s for metrics.")
     successes: int = Field(2, ge=1, le=100, description="Passes in a row that it takes to be healthy.")
     failures: int = Field(2, ge=0, le=100, description="Failures in a row that are allowed.")
-    timeout: Duration = Field(5.0, description="How long a try may take.")
+    timeout: Duration = Field(5.0, description="How long a try may take; 10 s for metrics.")
+
+
+class CheckEntry(metric_checks.MetricKeys, LookEntry):
+    """What has to be well after the switch: one of the seven, and how it is looked at."""
 
     @property
     def kind(self) -> Kind:
-        """Which of the five it is."""
+        """Which of the seven it is."""
         return next(kind for kind in Kind if getattr(self, kind) is not None)
 
     @model_validator(mode="after")
@@ -133,8 +143,12 @@ class CheckEntry(Strict):
         odd = given & {"status", "body", "within", "headers"} if kinds[0] != Kind.HTTP else set()
         if kinds[0] not in (Kind.HTTP, Kind.TCP):
             odd |= given & {"from"}
+        if kinds[0] not in METRICS:
+            odd |= given & metric_checks.keys()
         if odd:
             raise ValueError(f"a check of kind {kinds[0]} has no {' and no '.join(sorted(odd))}")
+        if kinds[0] in METRICS:
+            metric_checks.fits(self, given)
         return self
 
 
@@ -231,6 +245,40 @@ class Region(Overrides):
         return self
 
 
+def _checks_of_endpoints(found: list[Any]) -> list[Any]:
+    """Checks with the placeholders of an endpoint in them, which are looked at with some filled in."""
+    for number, one in enumerate(found):
+        try:
+            CheckEntry.model_validate(fill_own(one, SAMPLE))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"check {number + 1}: {f'{key}: ' if key else ''}{first['msg']}") from None
+    return found
+
+
+class EndpointCommands(Strict):
+    """Commands at the beginning and the end of an endpoint's life."""
+
+    create: list[CommandEntry] = Field(
+        [], description="On hosts, ahead of `stage`, until a deploy of it has gone well: make a database."
+    )
+    remove: list[CommandEntry] = Field(
+        [], description="On hosts, before its directory is removed; tried again if one fails."
+    )
+
+
+class EndpointsEntry(EndpointsKeys):
+    """Branches that get an environment and a URL of their own on these hosts, for a while."""
+
+    commands: EndpointCommands = Field(EndpointCommands(), description="At its beginning and its end.")
+    watch: Annotated[list[Any], AfterValidator(_checks_of_endpoints)] = Field(
+        [],
+        description="What has to be well after the switch, in place of the environment's own checks; "
+        "`{name}`, `{url}` and `{port}` are filled in, too.",
+    )
+
+
 class Environment(Region):
     """An environment: hosts, or regions of hosts."""
 
@@ -257,9 +305,17 @@ class Environment(Region):
     phase_timeout: Duration = Field(
         900.0, description="How long a host may take for a phase, its commands apart."
     )
+    auto: Auto = Field(None, description="What is deployed by itself; nothing if left out.")
+    branches: BranchesEntry = Field(
+        BranchesEntry(), description="When another branch than the base branch is deployed."
+    )
     sound: bool | None = Field(None, description="Sound the horn; yes for `production` if left out.")
     freezes: list[FreezeEntry] = Field([], description="Windows in which nothing is deployed.")
     gates: GatesEntry = Field(GatesEntry(), description="What has to be true before a deploy goes out.")
+    endpoints: EndpointsEntry | None = Field(
+        None, description="Branches that get an environment and a URL of their own on these hosts."
+    )
+    endpoint: SkipJsonSchema[EndpointEntry | None] = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _regions_or_hosts(self) -> Environment:
@@ -293,8 +349,11 @@ class App(Overrides):
         Commands(), description="Commands that run ahead of those of every layer, whichever those are."
     )
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
+    sources: dict[Name, SourceEntry] = Field({}, description="Where checks ask for metrics, by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
-    environments: dict[Name, Environment] = Field(min_length=1, description="Environments by name.")
+    environments: dict[EnvironmentName, Environment] = Field(
+        min_length=1, description="Environments by name."
+    )
 
 
 OVERRIDABLE = tuple(Overrides.model_fields)

@@ -10,35 +10,34 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from shiphorn.config import forges as forge_entries
 from shiphorn.config import whole
+from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
+from shiphorn.config.bots import lacking as lacking_of_notifiers
+from shiphorn.config.chat import ChatEntry
+from shiphorn.config.chat import lacking as lacking_in_chat
+from shiphorn.config.forges import ForgeEntry
+from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
+from shiphorn.config.metrics import MetricsEntry
+from shiphorn.config.metrics import lacking as lacking_of_metrics
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry
+from shiphorn.config.sources import SourceEntry, lacking_secrets
 from shiphorn.config.strict import Strict
-from shiphorn.config.values import Clock, Duration, Glob, Name, Patience, ServiceUrl, Text, Variable, Zone
+from shiphorn.config.values import Duration, Glob, Name, Patience, ServiceUrl, Text, Variable
 from shiphorn.errors import ConfigError
-from shiphorn.model.notices import Audience, Moment, Quiet
+from shiphorn.model.forge import Forge
+from shiphorn.model.notices import Audience, Moment, Severity, Updates
 
 FILE_NAME = "shiphorn.yml"
 _HOST_LISTS = ("hosts", "inventory", "regions")
-_Moment = Literal[
-    "queued",
-    "started",
-    "paused",
-    "continued",
-    "succeeded",
-    "failed",
-    "rolled_back",
-    "stopped",
-    "superseded",
-]
 _PATHS = ("identity_file", "known_hosts", "config")
 
 
@@ -66,46 +65,61 @@ class SignIn(Strict):
     session: Duration = Field(7 * 86_400.0, description="How long a browser stays signed in.")
 
 
-class QuietEntry(Strict):
-    """Hours of every day in which a notifier tells of failures only."""
-
-    begin: Clock = Field(alias="from", description='When they begin: `"22:00"`.')
-    end: Clock = Field(alias="to", description="When they end; the next day if that is earlier.")
-    zone: Zone = Field("UTC", description="Where that is the time: `Europe/Berlin`.")
-
-    @model_validator(mode="after")
-    def _some(self) -> QuietEntry:
-        if self.begin == self.end:
-            raise ValueError("from and to are the same")
-        return self
-
-    @property
-    def hours(self) -> Quiet:
-        """The hours."""
-        return Quiet(time.fromisoformat(self.begin), time.fromisoformat(self.end), self.zone)
-
-
 class NotifierEntry(Strict):
     """People who are told of deploys, in chat or by mail."""
 
-    url: ServiceUrl = Field(
-        description="Where: a URL of [Apprise](https://appriseit.com/services/), or `{secret: NAME}`."
+    url: ServiceUrl | None = Field(
+        None, description="Where: a URL of [Apprise](https://appriseit.com/services/), or `{secret: NAME}`."
+    )
+    slack: SlackEntry | None = Field(None, description="In its place: a channel of Slack.")
+    mattermost: MattermostEntry | None = Field(None, description="In its place: a channel of Mattermost.")
+    discord: DiscordEntry | None = Field(None, description="In its place: a channel of Discord.")
+    updates: Literal["", "in_place", "thread", "each"] = Field(
+        "",
+        description="How more is told of a deploy: `in_place` changes the message, `thread` answers it (not "
+        "in Discord), `each` is a new message, the only way of a `url`; if left out, `in_place`.",
     )
     apps: list[Glob] = Field(["*"], min_length=1, description="Of which apps; globs.")
     environments: list[Glob] = Field(["*"], min_length=1, description="Of which environments; globs.")
-    on: list[_Moment] = Field(
+    on: list[MomentName] = Field(
         ["started", "succeeded", "failed", "rolled_back", "paused"],
         min_length=1,
         description="Of what: queued, started, paused, continued, succeeded, failed, rolled_back, stopped, "
         "superseded; if left out, of started, succeeded, failed, rolled_back and paused.",
     )
+    at_least: Literal["info", "success", "warning", "failure"] = Field(
+        "info", description="Only what is so bad, or worse: `warning` leaves pauses, stops and failures."
+    )
     quiet: QuietEntry | None = Field(None, description="When they are told of failures only.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> NotifierEntry:
+        ways = [self.url, self.slack, self.mattermost, self.discord]
+        if len([way for way in ways if way is not None]) != 1:
+            raise ValueError("it has to have one of url, slack, mattermost and discord")
+        if self.url is not None and self.updates not in ("", "each"):
+            raise ValueError("updates is for slack, mattermost and discord: what a url says, stays")
+        if self.discord is not None and self.updates == "thread":
+            raise ValueError("a webhook of Discord has no threads: updates may be in_place or each")
+        return self
 
     def audience(self, name: str) -> Audience:
         """Who is told, and of what."""
         quiet = self.quiet.hours if self.quiet else None
         on = tuple(moment for moment in Moment if moment in self.on)
-        return Audience(name, self.url, tuple(self.apps), tuple(self.environments), on, quiet)
+        entry = self.slack or self.mattermost or self.discord
+        usual = Updates.IN_PLACE if entry else Updates.EACH
+        return Audience(
+            name,
+            self.url or "",
+            tuple(self.apps),
+            tuple(self.environments),
+            on,
+            quiet,
+            entry.bot if entry else None,
+            Updates(self.updates) if self.updates else usual,
+            Severity(self.at_least),
+        )
 
 
 class ServiceFile(Strict):
@@ -120,9 +134,13 @@ class ServiceFile(Strict):
     defaults: Overrides = Field(Overrides(), description="The weakest layer of every app.")
     hooks: Commands = Field(Commands(), description="Commands that every app runs ahead of its own.")
     secrets: dict[Variable, SecretEntry] = Field({}, description="Secrets by name.")
+    sources: dict[Name, SourceEntry] = Field({}, description="Where checks ask for metrics, by name.")
     roles: dict[Name, Overrides] = Field({}, description="What is special on hosts of a role.")
     environments: dict[Name, Environment] = Field({}, description="Environments that apps may go to.")
     notifiers: dict[Name, NotifierEntry] = Field({}, description="Who is told of deploys, by name.")
+    forges: dict[Name, ForgeEntry] = Field({}, description="Where repositories live and are built, by name.")
+    chat: ChatEntry = Field(ChatEntry(), description="Where people talk to shiphorn.")
+    metrics: MetricsEntry = Field(MetricsEntry(), description="Where measured values go.")
 
 
 @dataclass(frozen=True)
@@ -143,6 +161,11 @@ class ServiceConfig:
     def audiences(self) -> list[Audience]:
         """Who is told of deploys, in the order of the file."""
         return [entry.audience(name) for name, entry in self.model.notifiers.items()]
+
+    @property
+    def forges(self) -> list[Forge]:
+        """Where repositories live and are built, in the order of the file."""
+        return [entry.forge(name) for name, entry in self.model.forges.items()]
 
     @property
     def secrets(self) -> dict[str, SecretSource]:
@@ -170,7 +193,7 @@ class ServiceConfig:
             data = data | {"environments": self._environments(environments)}
         below = dict(self._data.get("defaults", {}))
         data = _merged(below, data)
-        for name in ("secrets", "roles"):
+        for name in ("secrets", "roles", "sources"):
             if name in self._data:
                 data[name] = _merged(self._data[name], data.get(name, {}))
         data["hooks"] = self._hooks(data.get("hooks", {}), positions)
@@ -230,7 +253,8 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
-    found += _lacking(data)
+    found += _lacking(data) + lacking_secrets(data) + forge_entries.lacking(data)
+    found += [*lacking_in_chat(data.get("chat"), data.get("secrets") or {})]
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)
@@ -238,16 +262,10 @@ def load(path: Path) -> ServiceConfig:
 
 
 def _lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
-    """Secrets that notifiers name and nobody defined."""
+    """Secrets that notifiers and metrics name and nobody defined."""
     notifiers, secrets = data.get("notifiers"), data.get("secrets")
     known = secrets if isinstance(secrets, dict) else {}
-    entries = notifiers.items() if isinstance(notifiers, dict) else ()
-    urls = [(name, entry["url"]) for name, entry in entries if isinstance(entry, dict) and "url" in entry]
-    return [
-        (("notifiers", name, "url"), f"the secret {url['secret']} is not defined under secrets")
-        for name, url in urls
-        if isinstance(url, dict) and str(url.get("secret", "")) not in ("", *known)
-    ]
+    return [*lacking_of_notifiers(notifiers, known), *lacking_of_metrics(data.get("metrics"), known)]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -264,6 +282,9 @@ def _anchor(data: dict[str, Any], directory: Path) -> None:
     for entry in data.get("secrets", {}).values():
         if isinstance(entry.get("file"), str):
             entry["file"] = str(directory / Path(entry["file"]).expanduser())
+    for entry in data.get("sources", {}).values():
+        if entry.get("ca"):
+            entry["ca"] = str(directory / Path(entry["ca"]).expanduser())
     for _, place in _places(data):
         ssh = place.get("ssh")
         for name in _PATHS:

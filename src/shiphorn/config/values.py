@@ -17,6 +17,7 @@ PLACEHOLDERS = ("app", "environment", "region", "zone", "host")
 WATCH_PLACEHOLDERS = (*PLACEHOLDERS, "address")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ENVIRONMENT = re.compile(rf"{_NAME.pattern}(~[a-z0-9-]+)?")
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
@@ -27,6 +28,11 @@ def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None:
         raise ValueError(f"{text!r} may hold letters, digits, dots, dashes and underscores only")
     return text
+
+
+def _environment(text: str) -> str:
+    """A name; or that of an endpoint's environment, which only shiphorn writes."""
+    return text if _ENVIRONMENT.fullmatch(text) else _name(text)
 
 
 def _app(text: str) -> str:
@@ -133,7 +139,8 @@ def _duration(value: Any) -> Any:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _env_value(value: Any) -> str | SecretRef:
+def env_value(value: Any, known: tuple[str, ...] = PLACEHOLDERS) -> str | SecretRef:
+    """A value of `env`, in which `known` placeholders may stand."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -142,7 +149,7 @@ def _env_value(value: Any) -> str | SecretRef:
         case str():
             if "\0" in value:
                 raise ValueError("it may not hold a NUL character")
-            return _filled(value)
+            return _filled(value, known)
         case {"secret": str(name), **rest} if not rest:
             return SecretRef(name)
         case _:
@@ -218,6 +225,7 @@ def _unique(paths: list[str]) -> list[str]:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+EnvironmentName = Annotated[str, AfterValidator(_environment)]
 Variable = Annotated[str, AfterValidator(_variable)]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]
 Text = Annotated[str, AfterValidator(_plain_text)]
@@ -236,7 +244,7 @@ Patience = Annotated[
 ]
 EnvValue = Annotated[
     Any,
-    AfterValidator(_env_value),
+    AfterValidator(env_value),
     WithJsonSchema(
         {
             "anyOf": [

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from shiphorn.config import auto
 from shiphorn.config.positions import Key, Positions
+from shiphorn.model.endpoints import is_endpoint
 
 
 def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
@@ -17,8 +19,11 @@ def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
     found: list[tuple[Key, str]] = []
     for name, environment in _named(data, "environments"):
         found += _hosts_twice(environment, ("environments", name))
+        if is_endpoint(name) != isinstance(environment.get("endpoint"), dict):
+            found.append((("environments", name), "only shiphorn itself writes environments of endpoints"))
         if not data.get("deploy_to") and not _sets_deploy_to(environment):
             found.append((("environments", name), "deploy_to is missing: set it here, or at the top"))
+    found += auto.problems(data)
     secrets = _mapping(data, "secrets")
     for key, place in places(data):
         for variable, value in _mapping(place, "env").items():
@@ -46,6 +51,7 @@ def places(data: dict[str, Any]) -> Iterator[tuple[Key, dict[str, Any]]]:
     for name, environment in _named(data, "environments"):
         place: Key = ("environments", name)
         yield place, environment
+        yield (*place, "endpoints"), _mapping(environment, "endpoints")
         yield from _hosts(environment, place)
         yield from (((*place, "roles", role), entry) for role, entry in _named(environment, "roles"))
         for region, entry in _named(environment, "regions"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from shiphorn.deploy import branches
 from shiphorn.deploy.deployment import STOPPED, Deployment
 from shiphorn.deploy.judge import gone_wrong, tolerated
 from shiphorn.deploy.lock import lock_after_failure
@@ -19,7 +20,7 @@ from shiphorn.store.store import Store
 _ENDED_BY = {STOPPED: DeployState.STOPPED, SUPERSEDED: DeployState.SUPERSEDED}
 
 
-def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
+async def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     """Record the end. `error` is what made the deploy give up. Gives the state."""
     now = time.time()
     state, code, message, hint = _verdict(deployment, error)
@@ -27,6 +28,7 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
     message = deployment.redactor.text(message)
     if state in (DeployState.ROLLED_BACK, DeployState.FAILED):
         _keep_others_from_it(deployment, f"{code} {message}", now)
+    await branches.settle(deployment, state)
     reach("close:judged")
     seconds = now - deployment.record.started_at
     told = DeployFinished(deployment.id, now, state, seconds, counts, code, message, hint)
@@ -37,12 +39,13 @@ def deploy(deployment: Deployment, error: ShiphornError | None = None) -> str:
 def _keep_others_from_it(deployment: Deployment, reason: str, now: float) -> None:
     """After a rollback: close the environment until somebody has looked, and mark the commit bad.
 
-    A host that could not catch up says nothing of the commit, and closes nothing.
+    A host that could not catch up says nothing of the commit, and closes nothing. An endpoint is there to
+    be broken, and repaired by the next push.
     """
     record, store = deployment.record, deployment.world.store
     order = record.order
     tried = any(target.run.phase == Phase.ROLLBACK for target in deployment.targets.values())
-    if not tried or order.kind == Kind.CONVERGE:
+    if not tried or order.kind == Kind.CONVERGE or deployment.environment.endpoint is not None:
         return
     lock_after_failure(store, order.app, order.environment, reason, record.id, now)
     if order.kind == Kind.DEPLOY:

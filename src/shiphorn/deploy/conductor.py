@@ -175,13 +175,13 @@ class Conductor:
     async def end(
         self,
         run: str,
-        work: Callable[[Deployment, ShiphornError | None], str],
+        work: Callable[[Deployment, ShiphornError | None], Coroutine[Any, Any, str]],
         error: ShiphornError | None = None,
     ) -> str:
         """Run the last step, and forget the deploy. Gives what `work` does."""
 
         async def recorded() -> str:
-            return work(self.deployment(run), error)
+            return await work(self.deployment(run), error)
 
         state = await self._engine.step("close", recorded)
         await self.forget(run)

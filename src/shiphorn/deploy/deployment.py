@@ -11,6 +11,7 @@ from typing import Any
 
 from shiphorn.config.load import Config, Environment, load_text
 from shiphorn.deploy.doing import Doing
+from shiphorn.deploy.measuring import Sources
 from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.crashpoints import reach
@@ -95,6 +96,11 @@ class Deployment:
     def doing(self) -> Doing:
         """What it does this moment, as other processes see it."""
         return Doing(lambda text: self.world.store.deploys.show(self.id, text))
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where its checks ask for metrics."""
+        return Sources(self.config, self.world.secrets(self.config), self.world.meter)
 
     @property
     def limits(self) -> Limits:
@@ -182,7 +188,7 @@ class Deployment:
     async def plan(self, target: Target) -> HostPlan:
         """What the scripts for a host are made of."""
         secrets = await self.secrets()
-        settings, record = target.settings, self.record
+        settings, record, site = target.settings, self.record, self.environment.endpoint
         return HostPlan(
             run=record.run,
             token=record.token,
@@ -203,6 +209,9 @@ class Deployment:
             branch=record.order.ref or self.config.branch,
             deployer=f"{record.order.kind} {record.id} by {record.order.actor}",
             is_rollback=record.order.kind == Kind.ROLLBACK,
+            endpoint=site.mark if site else "",
+            shared_from=settings.shared_from,
+            vhost=site.vhost if site else None,
         )
 
     async def plan_back(self, target: Target) -> HostPlan:

@@ -74,7 +74,8 @@ async def everything(
     problems = [one for one in asked if isinstance(one, BaseException)]
     if problems:
         raise problems[0]
-    found = [host for one in asked if not isinstance(one, BaseException) for host in one]
+    named = [host for one in asked if not isinstance(one, BaseException) for host in one]
+    found = [host for host in named if environment.includes(host)]
     twice = [name for name, count in Counter(host.name for host in found).items() if count > 1]
     if twice:
         raise ConfigError(

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shiphorn.deploy import gates, resolve
+from shiphorn.deploy import branches, gates, resolve
 from shiphorn.deploy.deployment import Deployment
 from shiphorn.deploy.queue import before, described, push_out
 from shiphorn.engine.crashpoints import reach
@@ -34,6 +34,7 @@ async def take(deployment: Deployment, lives: Callable[[str], bool]) -> str:
     resolve.again(deployment)
     if _another_ended(deployment):
         note = ", ".join(filter(None, (note, await gates.pass_all(deployment))))
+    note = ", ".join(filter(None, (note, await branches.claim(deployment))))
     return f"waited {waited:.1f} s, {note}" if waited > POLL_SECONDS else note
 
 

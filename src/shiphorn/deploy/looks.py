@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.metrics import Metrics
 from shiphorn.errors import ShiphornError
 from shiphorn.model.health import Check, Tried, Verdict
 from shiphorn.remote import checks as remote
@@ -22,15 +23,23 @@ def checks_of(deployment: Deployment, target: Target) -> tuple[Check, ...]:
 
 
 async def all_of(
-    deployment: Deployment, target: Target, checks: Sequence[Check], runs: tuple[str, str]
+    deployment: Deployment,
+    target: Target,
+    checks: Sequence[Check],
+    runs: tuple[str, str],
+    metrics: Metrics | None = None,
+    at: float = 0.0,
 ) -> list[Tried]:
     """Try checks of one host, those that it makes itself in one exchange. Never raises for what it meets.
 
-    `runs` is the release and the commit that the host runs, as its commands are told.
+    `runs` is the release and the commit that the host runs, as its commands are told. Checks of metrics
+    are for the `metrics` of a watch, which are asked how they stand `at` a moment.
     """
     on_host = [check for check in checks if check.on_host]
     asked: list[Coroutine[Any, Any, list[Tried]]] = [
-        _guarded([check], _from_here(deployment, check)) for check in checks if not check.on_host
+        _guarded([check], _from_here(deployment, target, check, metrics, at))
+        for check in checks
+        if not check.on_host
     ]
     if on_host:
         asked.append(_guarded(on_host, _from_there(deployment, target, on_host, runs)))
@@ -41,7 +50,11 @@ async def all_of(
     return [_clean(deployment, by_position[check.position]) for check in checks]
 
 
-async def _from_here(deployment: Deployment, check: Check) -> list[Tried]:
+async def _from_here(
+    deployment: Deployment, target: Target, check: Check, metrics: Metrics | None, at: float
+) -> list[Tried]:
+    if check.metric is not None and metrics is not None:
+        return [await metrics.look(target, check, check.metric, at)]
     return [await deployment.world.checker(check.kind).attempt(check)]
 
 
@@ -61,7 +74,9 @@ async def _guarded(checks: Sequence[Check], work: Coroutine[Any, Any, list[Tried
     try:
         return await work
     except ShiphornError as error:
-        found = Tried(Verdict.UNCLEAR, f"{error.code} {error.message}", cause=error.code)
+        found = Tried(
+            Verdict.UNCLEAR, f"{error.code} {error.message}", cause=str(error.facts.get("group", error.code))
+        )
     except Exception as error:  # noqa: BLE001 - a defect met by one host is never the end of the others
         found = Tried(Verdict.UNCLEAR, f"SH498 {type(error).__name__}: {error}", cause="SH498")
     return [found for _ in checks]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from shiphorn.deploy import looks
 from shiphorn.deploy.deployment import Deployment, Target
+from shiphorn.deploy.metrics import Metrics
 from shiphorn.model.events import HealthChanged, WatchProgress
 from shiphorn.model.health import Check, Health, Outcome, Tried, noticing_restarts
 
@@ -22,7 +23,10 @@ TICK_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Watched:
-    """One check of one host. `last` is the last try of it, `due` when the next one is, in Unix seconds."""
+    """One check of one host. `last` is the last try of it, `due` when the next one is, in Unix seconds.
+
+    Of a check that judges all hosts `together` the target is any of them.
+    """
 
     target: Target
     check: Check
@@ -30,9 +34,14 @@ class Watched:
     last: Tried | None = None
     due: float = 0.0
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the deploy goes on without the host."""
+        return self.target.failed and not self.check.together
+
 
 class Watcher:
-    """Runs one watch. `until` is the end of the bake time.
+    """Runs one watch. `until` is the end of the bake time, `metrics` looks at numbers.
 
     `on_change` is called when a check comes to an outcome, `enough` says to end early. With `reverted`
     hosts are watched on what they ran before the deploy, and the record is left alone.
@@ -44,6 +53,7 @@ class Watcher:
         watched: Sequence[Watched],
         *,
         until: float,
+        metrics: Metrics | None = None,
         on_change: Callable[[Watched, Tried], None] = lambda _one, _tried: None,
         enough: Callable[[], bool] = lambda: False,
         reverted: bool = False,
@@ -51,6 +61,7 @@ class Watcher:
         self.watched = watched
         self._deployment = deployment
         self._until = until
+        self._metrics = metrics
         self._on_change = on_change
         self._enough = enough
         self._reverted = reverted
@@ -62,7 +73,7 @@ class Watcher:
         """Watch to the end: the bake time is over and all is decided, or it is enough."""
         hosts: dict[str, list[Watched]] = {}
         for one in self.watched:
-            hosts.setdefault(one.target.host.name, []).append(one)
+            hosts.setdefault(one.health.host, []).append(one)
         async with asyncio.TaskGroup() as group:
             working = group.create_task(self._all(list(hosts.values())))
             while not working.done():
@@ -88,17 +99,22 @@ class Watcher:
                 began = max(first, time.time())
                 due = [one for one in going if one.due <= began]
                 found = await looks.all_of(
-                    self._deployment, due[0].target, [one.check for one in due], self._runs(due[0].target)
+                    self._deployment,
+                    due[0].target,
+                    [one.check for one in due],
+                    self._runs(due[0].target),
+                    self._metrics,
+                    began,
                 )
             for one, tried in zip(due, found, strict=True):
                 self._take(one, tried, began)
 
     def _goes_on(self, one: Watched) -> bool:
-        return one.health.outcome == Outcome.WATCHING and not self._given_up(one.target)
+        return one.health.outcome == Outcome.WATCHING and not self._given_up(one)
 
-    def _given_up(self, target: Target) -> bool:
+    def _given_up(self, one: Watched) -> bool:
         """Whether nothing more is asked of a host. One that was switched back failed before that."""
-        return target.failed and not self._reverted
+        return one.given_up and not self._reverted
 
     def _runs(self, target: Target) -> tuple[str, str]:
         if self._reverted:
@@ -119,18 +135,19 @@ class Watcher:
             self._on_change(one, tried)
 
     def _tell_change(self, one: Watched) -> None:
-        target, health = one.target, one.health
+        health = one.health
         event = HealthChanged(
             self._deployment.id,
             health.seen_at,
-            target.host.name,
-            target.host.region,
+            health.host,
+            "" if one.check.together else one.target.host.region,
             health.name,
             health.outcome,
             health.message,
         )
         # As of hosts that fare well: thousands of them are in the table, and not events on record.
-        tell = self._deployment.world.tell if health.outcome == Outcome.HEALTHY else self._deployment.tell
+        passes_by = health.outcome == Outcome.HEALTHY and not one.check.together
+        tell = self._deployment.world.tell if passes_by else self._deployment.tell
         tell(event)
 
     def _save(self) -> None:
@@ -139,12 +156,22 @@ class Watcher:
             self._deployment.keep_health(one.health for one in changed)
             targets = {one.target.host.name: one.target for one in changed}
             self._deployment.save(list(targets.values()))
+            self._deployment.world.store.measured.save(
+                self._deployment.id,
+                [
+                    (one.health.host, one.health.position, one.last.measured)
+                    for one in changed
+                    if one.last is not None and one.last.measured is not None
+                ],
+            )
 
     def _tell(self) -> None:
         regions: dict[str, dict[str, bool]] = {}
         for one in self.watched:
+            if one.check.together:
+                continue
             host, region = one.target.host.name, regions.setdefault(one.target.host.region, {})
-            well = not self._given_up(one.target) and one.health.is_well(one.check)
+            well = not self._given_up(one) and one.health.is_well(one.check)
             region[host] = region.get(host, True) and well
         counts = (
             {region: len(found) for region, found in regions.items()},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shiphorn.config.load import Config, RegionSource
 from shiphorn.deploy.fleet import Fleet
-from shiphorn.ports import ArtifactCache, Checker, EventSink, Gate, Inventory, Secrets, Source
+from shiphorn.ports import ArtifactCache, Checker, EventSink, Gate, Inventory, Meter, Secrets, Source
 
 if TYPE_CHECKING:
     from shiphorn.store.store import Store
@@ -27,6 +27,8 @@ class World:
     secrets: Callable[[Config], Secrets]
     checker: Callable[[str], Checker]
     """The door for kinds of checks: whoever looks from the deployer at what has this kind."""
+    meter: Callable[[], Meter]
+    """The door to sources of metrics."""
     tell: EventSink
     gates: Sequence[Gate] = ()
     """Gates that stand beside the built-in ones (`deploy.gates`)."""

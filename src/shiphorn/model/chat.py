@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from shiphorn.model.locks import Scope
@@ -43,6 +45,33 @@ class Speaker:
     def place(self) -> str:
         """Who speaks, and where, for the audit log: `irc:libera #ops matt`."""
         return " ".join(filter(None, (self.network, self.channel, self.nick)))
+
+
+class CodeUse(StrEnum):
+    """What a one-time code is good for."""
+
+    LINK = "link"
+    """To link an account of a chat."""
+    ACT = "act"
+    """To give one order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatNetwork:
+    """How a network stands. Times are Unix seconds, None for never.
+
+    `holder` is the process that is there, or would be. `rooms` are channels, each with what keeps us out of
+    it, "" for those that we are in; `problem` is why there was no connection last.
+    """
+
+    name: str
+    holder: str = ""
+    held_until: float = 0.0
+    nick: str = ""
+    connected_at: float | None = None
+    rooms: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    failed_at: float | None = None
 
 
 def _any(name: str, globs: tuple[str, ...]) -> bool:

@@ -78,7 +78,7 @@ def names_for(app: str, environment: str, branch: str, longest: int = LONGEST_NA
     Both are labels of DNS: `feature-x`, `feature-x-3f2a1c`. Of a branch whose name does not fit or holds no
     letter or digit of ASCII both carry the digest.
     """
-    digest = hashlib.sha256("\0".join((app, environment, branch)).encode()).hexdigest()[:_DIGEST_DIGITS]
+    digest = hashlib.sha256(f"{app}\0{environment}\0{branch}".encode()).hexdigest()[:_DIGEST_DIGITS]
     plain = re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-")
     cut = plain[: longest - _DIGEST_DIGITS - 1].strip("-")
     unique = f"{cut}-{digest}" if cut else f"branch-{digest}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from shiphorn.model.measures import Measured, Metric, Of
+
 NAME_LENGTH = 80
+EVERY = "*"
+"""In place of a host: all that have switched, judged together."""
 
 
 class Kind(StrEnum):
@@ -18,17 +22,25 @@ class Kind(StrEnum):
     """A systemd unit: active, and not restarted by systemd since the switch."""
     PROCESS = "process"
     """A pid file: it names a process that lives, and the same one all the time."""
+    GRAPHITE = "graphite"
+    """What a query to Graphite gives."""
+    PROMETHEUS = "prometheus"
+    """What a query to Prometheus gives."""
+
+
+METRICS = (Kind.GRAPHITE, Kind.PROMETHEUS)
+"""Kinds that ask for numbers, and so have a `metric`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing of the config that has to be well on a host.
 
-    `what` is a URL, `address:port`, a command, a unit or a pid file; `pattern` is the same as the
-    config has it, before placeholders are filled: hosts whose check fails alike share it.
+    `what` is a URL, `address:port`, a command, a unit, a pid file or a query; `pattern` is the same as
+    the config has it, before placeholders are filled: hosts whose check fails alike share it.
     `successes` passes in a row are needed, `failures` failures in a row allowed. `on_host` says
     that the host itself makes the look. `status` (`200`, `2xx`), `body` (a text that the answer
-    contains), `within_seconds` (0 for any) and `headers` are for http.
+    contains), `within_seconds` (0 for any) and `headers` are for http. `metric` says how numbers are judged.
     """
 
     kind: Kind
@@ -45,6 +57,12 @@ class Check:
     body: str = ""
     within_seconds: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    metric: Metric | None = None
+
+    @property
+    def together(self) -> bool:
+        """Whether all hosts that have switched are judged as one."""
+        return self.metric is not None and self.metric.of == Of.WAVE
 
     @property
     def name(self) -> str:
@@ -57,6 +75,8 @@ class Check:
         return self._named(self.pattern)
 
     def _named(self, what: str) -> str:
+        if self.metric is not None and self.metric.title:
+            return self.metric.title
         # A URL says itself what kind of check it is.
         return _short(what) if self.kind == Kind.HTTP else f"{self.kind} {_short(what)}"
 
@@ -81,7 +101,8 @@ class Verdict(StrEnum):
 class Tried:
     """What one try found. `cause` is the message without what is special about a host.
 
-    `mark` tells runs apart: what was restarted has another one.
+    `mark` tells runs apart: what was restarted has another one. `measured` has the numbers, of a metric;
+    `baseline` is what the same said before the deploy, if this look asked for that.
     """
 
     verdict: Verdict
@@ -89,6 +110,8 @@ class Tried:
     seconds: float = 0.0
     cause: str = ""
     mark: str = ""
+    measured: Measured | None = None
+    baseline: Verdict | None = None
 
     @property
     def group(self) -> str:
@@ -110,7 +133,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a check of a host stands. `name` and `position` are the check's.
+    """How a check of a host stands, or of all together (`EVERY`). `name` and `position` are the check's.
 
     `baseline` is what it said before the deploy, UNCLEAR when that is not known. `passes` and
     `failures` count those in a row. `mark` is that of the first pass after the switch; `late`
@@ -149,6 +172,10 @@ class Health:
         """
         if self.outcome != Outcome.WATCHING:
             return self
+        if tried.baseline is not None:
+            return replace(self, baseline=tried.baseline).after(
+                check, replace(tried, baseline=None), baked=baked, at=at
+            )
         passes = self.passes + 1 if tried.verdict == Verdict.PASS else 0
         failures = 0 if passes else self.failures + (tried.verdict != Verdict.UNCLEAR)
         late = self.late + baked

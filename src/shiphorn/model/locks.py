@@ -92,7 +92,10 @@ class Lock:
     @property
     def cleared_by(self) -> str:
         """Who may release it, in words."""
-        return f"{self.owner}, or anybody with a reason" if self.deploy_id is None else "anybody"
+        if self.deploy_id is not None:
+            return "anybody"
+        merge = f"the merge of {self.branch}, " if self.branch else ""
+        return f"{merge}{self.owner}, or anybody with a reason"
 
     @property
     def unlock(self) -> str:

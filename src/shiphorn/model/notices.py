@@ -31,6 +31,11 @@ class Moment(StrEnum):
         """Whether it is told in quiet hours, too."""
         return self in (Moment.FAILED, Moment.ROLLED_BACK)
 
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return _SEVERITIES.get(self, Severity.INFO)
+
 
 _OF_HOSTS = ("form", "gotify", "http", "json", "mailto", "mmost", "rocket", "xml")
 """Services whose URL names a host; what stands there in others' may be a token."""
@@ -45,6 +50,49 @@ class Severity(StrEnum):
     SUCCESS = "success"
     WARNING = "warning"
     FAILURE = "failure"
+
+    def reaches(self, least: Severity) -> bool:
+        """Whether it is as bad as that, or worse."""
+        order = list(Severity)
+        return order.index(self) >= order.index(least)
+
+
+_SEVERITIES = {
+    Moment.PAUSED: Severity.WARNING,
+    Moment.STOPPED: Severity.WARNING,
+    Moment.SUCCEEDED: Severity.SUCCESS,
+    Moment.FAILED: Severity.FAILURE,
+    Moment.ROLLED_BACK: Severity.FAILURE,
+}
+
+
+class Updates(StrEnum):
+    """How more is told of a deploy that something was told of already."""
+
+    IN_PLACE = "in_place"
+    """The message is changed; what went wrong, or waits for somebody, is a message of its own besides."""
+    THREAD = "thread"
+    """In the thread of the first message."""
+    EACH = "each"
+    """A message each."""
+
+
+class BotKind(StrEnum):
+    """The chats whose bots may change what they said."""
+
+    SLACK = "slack"
+    MATTERMOST = "mattermost"
+    DISCORD = "discord"
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A bot in a channel. `token` is what it proves itself by; to Discord it is the URL of the webhook."""
+
+    kind: BotKind
+    url: str
+    channel: str
+    token: SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +127,8 @@ class Quiet:
 class Audience:
     """A notifier as shiphorn.yml has it: where it tells, and of what. `apps` and `environments` are globs.
 
-    `url` is Apprise's way to name a service, with all that is secret about it.
+    `url` is Apprise's way to name a service, with all that is secret about it; "" where a `bot` tells.
+    Less than `at_least` is not told.
     """
 
     name: str
@@ -88,10 +137,15 @@ class Audience:
     environments: tuple[str, ...] = ("*",)
     on: tuple[Moment, ...] = USUAL
     quiet: Quiet | None = None
+    bot: Bot | None = None
+    updates: Updates = Updates.EACH
+    at_least: Severity = Severity.INFO
 
     def wants(self, moment: Moment, scope: Scope, at: float) -> bool:
         """Whether it is told of something that happened to a deploy there, then."""
         if moment not in self.on or (self.quiet and self.quiet.holds(at) and not moment.is_failure):
+            return False
+        if not moment.severity.reaches(self.at_least):
             return False
         return _any(scope.app, self.apps) and _any(scope.environment, self.environments)
 

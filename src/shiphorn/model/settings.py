@@ -78,6 +78,8 @@ class HostSettings:
     """Path in the release to which `env` is written (dotenv form, mode 0600); "" for none."""
     watch: tuple[Check, ...] = ()
     """What is watched after a switch, for all roles; placeholders are filled by `Config.checks`."""
+    shared_from: str = ""
+    """Another deploy directory, of which shared files are copied that this one lacks; "" for none."""
 
 
 class OnFailure(StrEnum):

@@ -18,8 +18,8 @@ def moment_of(text: str, now: float) -> float | None:
     A date, `2026-11-26` or `2026-11-26T09:00`, is one of UTC unless it names its own offset.
     """
     text = text.strip()
-    if _SPAN.fullmatch(text):
-        return now + sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if (seconds := seconds_of(text)) is not None:
+        return now + seconds
     today = datetime.fromtimestamp(now, UTC)
     try:
         if clock := _CLOCK.fullmatch(text):
@@ -29,6 +29,14 @@ def moment_of(text: str, now: float) -> float | None:
     except ValueError:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def seconds_of(text: str) -> float | None:
+    """How long a span is: `2h`, `1h30m`, `3 d`; None for what is none."""
+    text = text.strip()
+    if not _SPAN.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def exact(at: float, now: float) -> str:

@@ -6,7 +6,7 @@ Pure: what a plan shows is to the letter what a host gets. Secrets are not part 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -14,6 +14,7 @@ from shiphorn.model.release import Packing
 from shiphorn.model.settings import Command
 from shiphorn.ports import Script
 from shiphorn.remote.quote import assign, quote
+from shiphorn.remote.vhost import Vhost
 
 SHARED_PARTS = ("library", "command")
 """What several scripts have in common, in the order in which it stands in them."""
@@ -24,7 +25,9 @@ class HostPlan:
     """What a deploy means for one host.
 
     `run` is unique everywhere, `token` the fence: a host refuses a lower one than it has seen.
-    `env` and `secrets` are by variable name. `deployer` names the deploy to people.
+    `env` and `secrets` are by variable name. `deployer` names the deploy to people. `endpoint` is what the
+    directory of an endpoint is marked with, `vhost` how a web server answers for it; shared files that
+    `deploy_to` lacks are copied from `shared_from`, another such directory.
     """
 
     run: str
@@ -42,6 +45,9 @@ class HostPlan:
     branch: str = ""
     deployer: str = ""
     is_rollback: bool = False
+    endpoint: str = ""
+    shared_from: str = ""
+    vhost: Vhost | None = None
 
 
 def clock() -> Script:
@@ -54,6 +60,7 @@ def probe(plan: HostPlan, *, needed_bytes: int) -> Script:
     return Script(
         _of(plan)
         + assign("SHARED_FILES", "\n".join(plan.shared_files))
+        + assign("SHARED_FROM", plan.shared_from)
         + assign("NEEDED_BYTES", needed_bytes)
         + _text("library", "probe")
     )
@@ -70,6 +77,8 @@ def prepare(plan: HostPlan, packing: Packing, commands: Sequence[Command]) -> Sc
         + assign("SHARED_DIRS", "\n".join(plan.shared_dirs))
         + assign("SHARED_FILES", "\n".join(plan.shared_files))
         + assign("ENV_FILE", plan.env_file)
+        + assign("ENDPOINT", plan.endpoint)
+        + assign("SHARED_FROM", plan.shared_from)
         + _env(plan)
         + _text("library", "command", "prepare")
         + _commands("stage", commands)
@@ -90,6 +99,7 @@ def flip(plan: HostPlan, commands: Sequence[Command], *, ends: str = "") -> Scri
         + _env(plan)
         + _text("library", "command", "flip")
         + _commands("restart", commands)
+        + (_vhost(plan.vhost) + _text("vhost", "vhost_answers") if plan.vhost else "")
         + _text("restarted"),
         plan.secrets,
     )
@@ -117,6 +127,21 @@ def finish(plan: HostPlan, commands: Sequence[Command]) -> Script:
 def undo(plan: HostPlan) -> Script:
     """Takes the new release away again, unless the host runs it."""
     return Script(_of(plan) + _text("library", "undo"))
+
+
+def remove(plan: HostPlan, commands: Sequence[Command]) -> Script:
+    """Takes an endpoint off a host: runs its last commands, then its vhost and its directory go."""
+    return Script(
+        _of(plan)
+        + assign("ENDPOINT", plan.endpoint)
+        + _env(plan)
+        + _text("library", "command")
+        + (_vhost(replace(plan.vhost, text="")) + _text("vhost") if plan.vhost else "vhost() { :; }\n")
+        + _text("endpoint_remove")
+        + _commands("remove", commands)
+        + _text("endpoint_gone"),
+        plan.secrets,
+    )
 
 
 def inspect(deploy_to: str) -> Script:
@@ -204,6 +229,15 @@ def _env_lines(env: Mapping[str, str], secrets: Mapping[str, str]) -> str:
         assign("ENV_NAMES", "\n".join([*plain, *secrets]))
         + "".join(assign(f"HORN_ENV_{name}", value) for name, value in plain.items())
         + "".join(f"HORN_ENV_{name}=$HORN_SECRET_{name}\n" for name in secrets)
+    )
+
+
+def _vhost(vhost: Vhost) -> str:
+    return (
+        assign("VHOST_FILE", vhost.path)
+        + assign("VHOST_TEXT", vhost.text)
+        + assign("VHOST_TEST", vhost.test)
+        + assign("VHOST_RELOAD", vhost.reload)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from shiphorn.config.service import ServiceConfig
 from shiphorn.deploy import resolve
 from shiphorn.deploy.world import World
 from shiphorn.errors import ConfigError, NotFound, ShiphornError, SourceError
+from shiphorn.model.endpoints import Endpoint, EndpointState
 
 FROM_REPOSITORY = "config"
 """The key of an app's file that names the deploy.yml in its repository."""
@@ -62,7 +64,9 @@ class Apps:
         self._seen: tuple[int, int] = (-1, -1)
         self._wrong: Wrong | None = None
         self._apps: dict[Path, _App] = {}
-        self._good: dict[str, tuple[Config, _App]] = {}
+        self._good: dict[str, tuple[_App, Config]] = {}
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._derived: dict[str, tuple[Config, tuple[Endpoint, ...], Config]] = {}
         self.service = ServiceConfig(path.absolute(), service.ServiceFile(), {}, Positions(path))
         self.refresh()
 
@@ -111,13 +115,15 @@ class Apps:
         return list(self._good)
 
     def config(self, app: str) -> Config:
-        """The config of an app; one that its repository holds as it was read last. Raises NotFound SH580."""
-        found = self._good.get(app)
-        if found is None:
-            raise NotFound(
-                "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
-            )
-        return found[0]
+        """The config of an app, with its endpoints; one that its repository holds as it was read last.
+
+        Raises NotFound SH580.
+        """
+        return self._with_endpoints(self._known(app)[1])
+
+    def know(self, endpoints: Iterable[Endpoint]) -> None:
+        """Take the endpoints that there are: each live one is an environment of its app."""
+        self._endpoints = tuple(one for one in endpoints if one.state == EndpointState.LIVE)
 
     def wrong(self) -> list[Wrong]:
         """What is wrong with files now."""
@@ -145,15 +151,15 @@ class Apps:
 
         Raises NotFound SH580, ConfigError, SourceError, Refused SH511.
         """
-        self.config(app)
-        config, known = self._good[app]
+        known, config = self._known(app)
         if not known.inner:
-            return config, ref
+            return self._with_endpoints(config), ref
         named = resolve.named(world.store, app, environment, ref or config.branch)
         commit = await resolve.find(world.source(config), named)
         at = await self._of_commit(known, world, config, commit.sha)
         # A branch that takes off its gates is to be stopped by them.
-        return guarded_by(at, config), commit.sha
+        found = guarded_by(at, config)
+        return found.with_endpoints(one for one in self._endpoints if one.app == app), commit.sha
 
     async def refresh_repositories(self, world: World) -> None:
         """Read the configs again that repositories hold, each from the branch it is deployed from."""
@@ -169,9 +175,9 @@ class Apps:
 
     def _name(self) -> None:
         """Put what is in force in one piece in the place of what was: others ask meanwhile."""
-        good = [(one.config, one) for one in list(self._apps.values()) if one.config is not None]
-        good.sort(key=lambda one: one[0].app)
-        self._good = {config.app: (config, one) for config, one in good}
+        good = [(one, one.config) for one in list(self._apps.values()) if one.config is not None]
+        good.sort(key=lambda one: one[1].app)
+        self._good = {config.app: (app, config) for app, config in good}
 
     async def _of_commit(self, app: _App, world: World, config: Config, sha: str) -> Config:
         text = await world.source(config).read(sha, app.inner)
@@ -180,6 +186,22 @@ class Apps:
                 "SH216", f"commit {sha[:8]} of {config.app} has no file {app.inner}.", hint=f"See {app.path}."
             )
         return self.service.app(text, app.path.with_name(f"{app.path.stem}:{Path(app.inner).name}"), app.head)
+
+    def _known(self, app: str) -> tuple[_App, Config]:
+        found = self._good.get(app)
+        if found is None:
+            raise NotFound(
+                "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
+            )
+        return found
+
+    def _with_endpoints(self, config: Config) -> Config:
+        """A config with the endpoints of its app; the same one as long as nothing changes."""
+        mine = tuple(one for one in self._endpoints if one.app == config.app)
+        kept = self._derived.get(config.app)
+        if kept is None or kept[0] is not config or kept[1] != mine:
+            kept = self._derived[config.app] = (config, mine, config.with_endpoints(mine))
+        return kept[2]
 
     def _refresh_service(self) -> bool:
         """Read shiphorn.yml again if it has changed; whether it has."""

@@ -16,12 +16,14 @@ from shiphorn.ports import Notifier
 from shiphorn.service.access import require
 from shiphorn.service.apps import Apps
 from shiphorn.service.builds.heard import Heard
+from shiphorn.service.builds.incoming import Incoming
 from shiphorn.service.commits.histories import Histories
 from shiphorn.service.commits.kept_changes import KeptChanges
 from shiphorn.service.deploys.live import Live
 from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.delivery import DoraReports
+from shiphorn.service.history.figures import KeptFigures
 from shiphorn.service.known import Known
 from shiphorn.service.news import News
 from shiphorn.service.records import get
@@ -35,9 +37,9 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
-    goes, and `known` is how environments and hosts stand. `news` wakes who waits for pushes and builds;
-    `heard` has those who act on pushes and pull requests. `works` tells whether this process's worker is at
-    work, and `notifier` tells people.
+    goes, `figures` are those of monitoring, and `known` is how environments and hosts stand. `news` wakes who
+    waits for pushes and builds; `heard` has those who act on pushes and pull requests, and `incoming` what
+    forges sent. `works` tells whether this process's worker is at work, and `notifier` tells people.
     """
 
     world: World
@@ -50,9 +52,11 @@ class Service:
     changes: KeptChanges = field(default_factory=KeptChanges)
     known: Known = field(default_factory=Known)
     dora: DoraReports = field(default_factory=DoraReports)
+    figures: KeptFigures = field(default_factory=KeptFigures)
     reports: Reports = field(default_factory=Reports)
     news: News = field(default_factory=News)
     heard: Heard = field(default_factory=Heard)
+    incoming: Incoming = field(default_factory=Incoming)
     works: Callable[[], bool] = lambda: True
     notifier: Notifier = field(default_factory=AppriseNotifier)
 

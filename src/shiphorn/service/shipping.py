@@ -37,7 +37,9 @@ def put_on_record(
             hint=f"Leave the app out, or use the config of {order.app}: --config FILE",
         )
     config.environment(order.environment)
-    made = store.deploys.open(order, (str(config.path), config.text), executor, time.time(), request)
+    made = store.deploys.open(
+        order, (str(config.path), config.text_for(order.environment)), executor, time.time(), request
+    )
     store.records.add_events([_started(made)])
     return made
 

@@ -88,7 +88,7 @@ class Worker:
         world = self._world.apart()
         try:
             config = self._apps.config(app)
-            for environment in config.environments:
+            for environment in (*config.environments, *config.endpoint_environments):
                 if self._world.store.deploys.active(app, environment):
                     continue
                 for order in await fleet.behind(world, config, environment, Selection(), ACTOR):

@@ -77,6 +77,14 @@ class Deploys:
             row = connection.execute(query).first()
         return (row.deploy_id, row.digest) if row is not None else None
 
+    def by_requests(self, actor: str, keys: Sequence[str]) -> dict[str, int]:
+        """The deploys that requests of an actor made, by their keys; those that made none are left out."""
+        query = select(requests.c.key, requests.c.deploy_id).where(
+            requests.c.actor == actor, requests.c.key.in_(list(keys))
+        )
+        with self._database.connect() as connection:
+            return {row.key: row.deploy_id for row in connection.execute(query)}
+
     def get(self, deploy_id: int) -> Deploy | None:
         """The deploy with this number."""
         return next(iter(self._select(deploys.c.id == deploy_id)), None)

@@ -37,7 +37,7 @@ class Endpoints:
 
     def there(self, app: str = "", environment: str = "") -> list[Endpoint]:
         """Those that are not gone, the oldest first."""
-        wanted = [_THERE]
+        wanted: list[ColumnElement[bool]] = [_THERE]
         if app:
             wanted.append(endpoints.c.app == app)
         if environment:
@@ -46,7 +46,7 @@ class Endpoints:
 
     def gone(self, app: str = "", *, limit: int = 50) -> list[Endpoint]:
         """Those that are gone, the last ones first."""
-        wanted = [endpoints.c.removed_at.is_not(None)]
+        wanted: list[ColumnElement[bool]] = [endpoints.c.removed_at.is_not(None)]
         if app:
             wanted.append(endpoints.c.app == app)
         query = _query().where(*wanted).order_by(endpoints.c.removed_at.desc(), endpoints.c.id.desc())

@@ -30,12 +30,13 @@ class Locks:
         until: float | None = None,
         instead_of: Sequence[Lock] = (),
         why: str = "",
+        branch: str = "",
     ) -> Lock | None:
-        """Place a person's lock, and release others for it: all of that, or nothing.
+        """Place a person's lock, and release others for it: all of that, or nothing. `branch` is what is out.
 
         Gives None, and changes nothing, when a person's lock on the very same scope is in force.
         """
-        values = _values(scope, reason, owner, now) | {"until": until}
+        values = _values(scope, reason, owner, now) | {"until": until, "branch": branch}
         try:
             with self._database.begin() as connection:
                 # Before anything is read: SQLite lets the next writer wait from the first write on.
@@ -67,6 +68,14 @@ class Locks:
         return [
             lock for lock in found if lock.in_force(now) and (within is None or lock.scope.covers(within))
         ]
+
+    def last_branch(self, scope: Scope) -> Lock | None:
+        """The last lock of an environment that was placed for a branch, in force or not."""
+        mine = (locks.c.app == scope.app) & (locks.c.environment == scope.environment)
+        query = select(locks).where(mine, locks.c.branch != "").order_by(locks.c.id.desc()).limit(1)
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return _lock(row) if row is not None else None
 
     def history(self, *, limit: int = 100) -> list[Lock]:
         """The last locks, in force or not, the newest first."""

@@ -129,6 +129,13 @@ class People:
         with self._database.begin() as connection:
             insert_missing(connection, identities, [row])
 
+    def drop_identity(self, issuer: str, subject: str, person_id: int) -> bool:
+        """Forget how somebody else knows a person; False when they did not."""
+        mine = (identities.c.issuer == issuer, identities.c.subject == subject)
+        with self._database.begin() as connection:
+            gone = delete(identities).where(*mine, identities.c.person_id == person_id)
+            return connection.execute(gone).rowcount == 1
+
     def identities(self, person_id: int) -> list[tuple[str, str]]:
         """(issuer, subject) of each identity of a person."""
         query = select(identities.c.issuer, identities.c.subject).where(identities.c.person_id == person_id)

@@ -6,7 +6,15 @@ from sqlalchemy import Engine, func, or_, select
 
 from shiphorn.model.deploy import DeployState
 from shiphorn.store.patience import patient
-from shiphorn.store.tables import approvals, bad_marks, commit_statuses, deploys, events, locks
+from shiphorn.store.tables import (
+    approvals,
+    auto_deploys,
+    bad_marks,
+    commit_statuses,
+    deploys,
+    events,
+    locks,
+)
 
 _ACTIVE = tuple(state for state in DeployState if state.active)
 _MOVING = (deploys.c.id, deploys.c.state, deploys.c.phase, deploys.c.wave, deploys.c.wish, deploys.c.turn)
@@ -20,10 +28,11 @@ class Pulse:
         self._database = database
 
     def taken(self, now: float) -> str:
-        """A text that is another one when a deploy began, moved or ended, a lock or mark changed,
-        somebody approved or a build was told of.
+        """A text that is another one when a deploy, a lock, a mark, an approval, a build or what goes out by
+        itself has changed.
 
-        It reads by indexes alone: the newest numbers, the deploys under way, the locks in force.
+        It reads by indexes alone: the newest numbers, the deploys under way, the locks in force. Of what goes
+        out by itself there is a row an environment.
         """
         newest = [select(func.max(table.c.id)) for table in (deploys, events, bad_marks, approvals)]
         # What builds say may be told late; most of it is newer than what is known.
@@ -35,10 +44,11 @@ class Pulse:
             .order_by(locks.c.id)
         )
         cleared = select(func.max(bad_marks.c.cleared_at))
+        auto = select(func.max(auto_deploys.c.at), func.sum(func.length(auto_deploys.c.branch)))
         with self._database.connect() as connection:
             # Were it told to sort, SQLite would rather read all deploys in their order.
             parts = [
                 sorted((tuple(row) for row in connection.execute(query)), key=repr)
-                for query in (*newest, under_way, in_force, cleared)
+                for query in (*newest, under_way, in_force, cleared, auto)
             ]
         return repr(parts)

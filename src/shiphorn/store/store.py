@@ -6,24 +6,31 @@ from sqlalchemy import Engine
 
 from shiphorn.store.approvals import Approvals
 from shiphorn.store.audit import Audit
+from shiphorn.store.auto_deploys import AutoDeploys
+from shiphorn.store.chat_networks import ChatNetworks
+from shiphorn.store.codes import Codes
 from shiphorn.store.deploys import Deploys
 from shiphorn.store.endpoints import Endpoints
+from shiphorn.store.forge_deployments import ForgeDeployments
 from shiphorn.store.health import HealthRecord
 from shiphorn.store.history import History
 from shiphorn.store.hosts import HostRuns
 from shiphorn.store.locks import Locks
 from shiphorn.store.marks import Marks
+from shiphorn.store.measured import MeasuredChecks
 from shiphorn.store.members import Members
 from shiphorn.store.notified import Notified
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
+from shiphorn.store.received import ReceivedLog
 from shiphorn.store.records import Records
 from shiphorn.store.schema import migrate
 from shiphorn.store.sessions import Sessions
 from shiphorn.store.statuses import Statuses
 from shiphorn.store.tallies import Tallies
 from shiphorn.store.tokens import Tokens
+from shiphorn.store.told import Told
 from shiphorn.store.webhooks import Webhooks
 
 
@@ -43,6 +50,7 @@ class Store:
         self.hosts = HostRuns(database)
         self.members = Members(database)
         self.health = HealthRecord(database)
+        self.measured = MeasuredChecks(database)
         self.records = Records(database)
         self.locks = Locks(database)
         self.marks = Marks(database)
@@ -53,9 +61,15 @@ class Store:
         self.pulse = Pulse(database)
         self.webhooks = Webhooks(database)
         self.notified = Notified(database)
+        self.codes = Codes(database)
+        self.chat_networks = ChatNetworks(database)
         self.statuses = Statuses(database)
         self.approvals = Approvals(database)
+        self.auto = AutoDeploys(database)
+        self.received = ReceivedLog(database)
+        self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)
+        self.told = Told(database)
         self.endpoints = Endpoints(database)
 
     @property

@@ -110,6 +110,16 @@ health = Table(
 """What each check of a host came to, by its position in the config; `baseline` is from before the deploy,
 `mark` what the unit or process was known by at the first look after it."""
 
+measured = Table(
+    "measured",
+    metadata,
+    Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+"""The numbers behind a row of `health`, for a check of a metric: those of its last look."""
+
 texts = Table(
     "texts",
     metadata,
@@ -413,28 +423,36 @@ received = Table(
     "received",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("nonce", String, nullable=False),
     Column("sender", String, nullable=False),
     Column("delivery", String, nullable=False),
+    Column("once", String),
+    Column("digest", String),
     Column("kind", String, nullable=False),
     Column("address", String, nullable=False),
     Column("at", Float, nullable=False),
     Column("size", Integer, nullable=False),
     Column("outcome", String, nullable=False),
     Column("problem", Text, nullable=False),
-    UniqueConstraint("sender", "delivery", name="one_receipt_a_delivery"),
+    UniqueConstraint("nonce", name="one_row_a_receipt"),
+    UniqueConstraint("sender", "once", name="one_receipt_a_delivery"),
+    UniqueConstraint("sender", "digest", name="one_receipt_a_content"),
     Index("received_at", "at"),
 )
-"""What forges and builds sent: each `delivery` of a sender is taken once. What was refused is kept, too."""
+"""What forges and builds sent, and what was refused. What is taken is taken once, by its name (`once`) and
+by what is in it (`digest`); both are NULL of what may come again."""
 
 forge_deployments = Table(
     "forge_deployments",
     metadata,
     Column("deploy_id", ForeignKey("deploys.id"), primary_key=True),
     Column("forge", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("environment", String, nullable=False),
     Column("remote", String, nullable=False),
     Column("state", String, nullable=False),
 )
-"""How a forge knows a deploy (`remote`), and what it was told of it last."""
+"""How a forge knows a deploy, by its repository, environment and number (`remote`), and what it was told."""
 
 approvals = Table(
     "approvals",
@@ -460,14 +478,23 @@ auto_deploys = Table(
     Column("app", String, primary_key=True),
     Column("environment", String, primary_key=True),
     Column("sha", String, nullable=False),
-    Column("seen_at", Float, nullable=False),
+    Column("round", Integer, nullable=False),
     Column("deploy_id", ForeignKey("deploys.id")),
+    Column("settled", Integer, nullable=False),
+    Column("seen", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Float),
+    Column("at", Float, nullable=False),
+    Column("branch", Text, nullable=False),
     Column("stopped_at", Float),
     Column("stopped_by", String, nullable=False),
     Column("stopped_reason", Text, nullable=False),
 )
-"""How far an environment is that deploys by itself: the commit it saw last, what it made of it, and
-whether it has been stopped since."""
+"""How far an environment is that deploys by itself: the commit it ordered last (in which `round`: a commit
+may have another try once somebody has looked), up to which deploy all has been looked at, when it first saw
+the commits to come, what it does and why, what it says of a branch that is out, and whether it has been
+stopped."""
 
 endpoints = Table(
     "endpoints",
@@ -541,6 +568,21 @@ codes = Table(
     Column("used_at", Float),
 )
 """Codes that people take from their account to a chat, by sha256: each works once."""
+
+chat_networks = Table(
+    "chat_networks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("held_until", Float, nullable=False),
+    Column("nick", String, nullable=False),
+    Column("connected_at", Float),
+    Column("rooms", JSON, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("failed_at", Float),
+)
+"""Networks of chats: the process (`holder`) that is there until `held_until`, unless it says so again; its
+nick there, the channels that are wanted with what keeps it out of each, and why it had no connection last."""
 
 told_messages = Table(
     "told_messages",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Engine, func, select
 
 from shiphorn.model.deploy import DeployState
-from shiphorn.model.events import PhaseFinished
+from shiphorn.model.events import DeployFinished, Flipped, PhaseFinished
 from shiphorn.store.patience import patient
 from shiphorn.store.tables import deliveries, deploys, events
+
+_MEASURED = (PhaseFinished.kind, Flipped.kind, DeployFinished.kind)
 
 
 @patient
@@ -36,12 +40,12 @@ class Tallies:
         with self._database.connect() as connection:
             return connection.execute(select(func.max(events.c.id))).scalar() or 0
 
-    def phases(self, after: int) -> list[tuple[int, str, float]]:
-        """(number, phase, seconds) of phases that have ended, of events numbered above `after`."""
+    def measured(self, after: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """(number, kind, body) of events that time something, of those numbered above `after`."""
         query = (
-            select(events.c.id, events.c.body)
-            .where(events.c.id > after, events.c.kind == PhaseFinished.kind)
+            select(events.c.id, events.c.kind, events.c.body)
+            .where(events.c.id > after, events.c.kind.in_(_MEASURED))
             .order_by(events.c.id)
         )
         with self._database.connect() as connection:
-            return [(row.id, row.body["phase"], row.body["seconds"]) for row in connection.execute(query)]
+            return [(row.id, row.kind, row.body) for row in connection.execute(query)]

@@ -18,7 +18,7 @@ from shiphorn.adapters.vault import Vault
 from shiphorn.service.people.cli_sign_in import MOST_QUESTIONS, QUESTIONS_SECONDS
 from shiphorn.service.people.pace import Pace
 from shiphorn.service.service import Service
-from shiphorn.web import alive, filters
+from shiphorn.web import alive, filters, hooks
 from shiphorn.web.api import PATH, api
 from shiphorn.web.api.description import openapi
 from shiphorn.web.api.encoding import ShownFields
@@ -43,18 +43,18 @@ def make_app(
     **more: Any,
 ) -> Litestar:
     """The application. Whoever has the `set_up_code` becomes the first admin; `more` goes to Litestar."""
-    metrics = metrics or Metrics(service.store, service.apps, {}, service.known)
+    metrics = metrics or Metrics(service.store, service.apps, {}, service.figures, service.known)
     csrf = CSRFConfig(
         secret=vault.derived("csrf"),
         cookie_name="horn_csrf",
         cookie_path=site.base or "/",
         cookie_secure=site.secure,
         cookie_samesite="lax",
-        exclude=[f"^{site.base}/api/", f"^{site.base}/static/"],
+        exclude=[f"^{site.base}/{part}/" for part in ("api", "static", "hooks")],
     )
     return Litestar(
         path=site.base,
-        route_handlers=[*PAGES, *alive.ROUTES, api(), _static()],
+        route_handlers=[*PAGES, *alive.ROUTES, *hooks.ROUTES, api(), _static()],
         include_in_schema=False,
         openapi_config=openapi(f"{PATH}/schema"),
         plugins=[ShownFields()],

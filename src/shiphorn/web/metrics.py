@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -21,13 +22,17 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import shiphorn
+from shiphorn.model.events import DeployFinished, Flipped, PhaseFinished
 from shiphorn.model.history import Place
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller
 from shiphorn.service.apps import Apps
+from shiphorn.service.history.dora import Figures
+from shiphorn.service.history.figures import DAYS, KeptFigures
 from shiphorn.service.known import Known
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.numbers import Counted, Numbers, taken
+from shiphorn.service.telling.measuring import dora_values
 from shiphorn.store.store import Store
 
 LATE_EVENTS = 200
@@ -36,15 +41,31 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 """A stranger who makes up methods makes no series of their own."""
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _PHASE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_DEPLOY_SECONDS = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_SKEW_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+_DORA = {
+    "deploys_per_day": "Deploys that went well, a day.",
+    "lead_time_seconds": "From the commit to the end of its first good deploy, the median.",
+    "change_failure_ratio": "The share of deploys that failed after their flip.",
+    "time_to_restore_seconds": "From such a failure to the next good run, the median.",
+}
 
 
 class Metrics:
-    """All numbers of a service. `lags` are of its event loops, by name."""
+    """All numbers of a service. `lags` are of its event loops, by name; `figures` are DORA's."""
 
-    def __init__(self, store: Store, apps: Apps, lags: Mapping[str, Lag], known: Known | None = None) -> None:
-        known = known or Known()
-        self._counted = Counted(lambda: taken(store, apps, known, time.time()))
-        self._phases = _Phases(store)
+    def __init__(
+        self,
+        store: Store,
+        apps: Apps,
+        lags: Mapping[str, Lag],
+        figures: KeptFigures | None = None,
+        known: Known | None = None,
+    ) -> None:
+        self._counted = Counted(lambda: taken(store, apps, time.time(), known))
+        self._figures = figures or KeptFigures()
+        self._measured = _Measured(store)
         self.registry = CollectorRegistry()
         build = Gauge("shiphorn_build_info", "Always 1.", ("version", "python"), registry=self.registry)
         build.labels(shiphorn.__version__, platform.python_version()).set(1)
@@ -61,6 +82,19 @@ class Metrics:
             "How long phases of deploys took.",
             ("phase",),
             buckets=_PHASE_SECONDS,
+            registry=self.registry,
+        )
+        self._deploy_seconds = Histogram(
+            "shiphorn_deploy_seconds",
+            "How long deploys took, and how they ended.",
+            ("state",),
+            buckets=_DEPLOY_SECONDS,
+            registry=self.registry,
+        )
+        self._skew_seconds = Histogram(
+            "shiphorn_flip_skew_seconds",
+            "How far apart the hosts of a wave switched.",
+            buckets=_SKEW_SECONDS,
             registry=self.registry,
         )
         lag = Gauge(
@@ -83,13 +117,22 @@ class Metrics:
 
     def text(self, accept: str, sees: Callable[[Scope], bool]) -> tuple[bytes, str]:
         """All as Prometheus reads it, of the apps that somebody sees; and its content type."""
-        for phase, seconds in self._phases.ended():
-            self._seconds.labels(phase).observe(seconds)
+        for kind, body in self._measured.ended():
+            self._observe(kind, body)
         encode, content_type = choose_encoder(accept)
         of_apps = CollectorRegistry()
-        of_apps.register(_OfApps(self._counted.get(), sees, time.time()))
+        of_apps.register(_OfApps(self._counted.get(), self._figures.get(), sees, time.time()))
         # One text of two: each would end with a mark of its own in the newer format.
         return encode(_Both(self.registry, of_apps)), content_type
+
+    def _observe(self, kind: str, body: Mapping[str, Any]) -> None:
+        match kind:
+            case PhaseFinished.kind:
+                self._seconds.labels(body["phase"]).observe(body["seconds"])
+            case Flipped.kind:
+                self._skew_seconds.observe(body["skew_ms"] / 1000)
+            case DeployFinished.kind:
+                self._deploy_seconds.labels(body["state"]).observe(body["seconds"])
 
 
 class _Both(CollectorRegistry):
@@ -108,8 +151,10 @@ class _Both(CollectorRegistry):
 class _OfApps(Collector):
     """What is counted from the record, as families."""
 
-    def __init__(self, numbers: Numbers, sees: Callable[[Scope], bool], now: float) -> None:
-        self._numbers, self._sees, self._now = numbers, sees, now
+    def __init__(
+        self, numbers: Numbers, figures: Mapping[Place, Figures], sees: Callable[[Scope], bool], now: float
+    ) -> None:
+        self._numbers, self._figures, self._sees, self._now = numbers, figures, sees, now
 
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
@@ -135,6 +180,10 @@ class _OfApps(Collector):
             found = {place: getattr(counts, of) for place, counts in numbers.hosts.items()}
             yield self._gauge(name, words, found)
         yield self._locks()
+        for name, words in _DORA.items():
+            values = {place: dora_values(found).get(f"dora.{name}") for place, found in self._figures.items()}
+            known = {place: value for place, value in values.items() if value is not None}
+            yield self._gauge(f"shiphorn_dora_{name}", f"{words} Of the last {DAYS} days.", known)
         yield GaugeMetricFamily(
             "shiphorn_webhook_backlog", "Deliveries of webhooks to be made.", value=numbers.webhooks
         )
@@ -159,8 +208,8 @@ class _OfApps(Collector):
         return family
 
 
-class _Phases:
-    """Phases of all deploys, whoever carried them out, that have ended since it was asked last."""
+class _Measured:
+    """What was timed of all deploys, whoever carried them out, since it was asked last."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -168,15 +217,15 @@ class _Phases:
         self._highest = self._from = store.tallies.newest_event()
         self._known: set[int] = set()
 
-    def ended(self) -> Sequence[tuple[str, float]]:
-        """(phase, seconds), each once."""
+    def ended(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """(kind, body) of events, each once."""
         with self._turn:
             after = max(self._from, self._highest - LATE_EVENTS)
-            found = [one for one in self._store.tallies.phases(after) if one[0] not in self._known]
+            found = [one for one in self._store.tallies.measured(after) if one[0] not in self._known]
             self._highest = max([self._highest, *(number for number, _, _ in found)])
             self._known |= {number for number, _, _ in found}
             self._known = {number for number in self._known if number > self._highest - LATE_EVENTS}
-            return [(phase, seconds) for _, phase, seconds in found]
+            return [(kind, body) for _, kind, body in found]
 
 
 def sees_all(_: Scope) -> bool:

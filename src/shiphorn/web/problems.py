@@ -83,7 +83,7 @@ HANDLERS: ExceptionHandlersMap = {ShiphornError: _expected, HTTPException: _http
 def for_programs(request: Request[Any, Any, Any]) -> bool:
     """Whether a program asks, and not a person's browser."""
     inner = request.url.path.removeprefix(request.app.state.site.base)
-    return inner.startswith("/api/") or inner in _FOR_PROGRAMS
+    return inner.startswith(("/api/", "/hooks/")) or inner in _FOR_PROGRAMS
 
 
 def _told(

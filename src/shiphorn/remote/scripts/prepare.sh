@@ -1,5 +1,29 @@
 # Receive, verify and unpack a release, and make it ready. Set ahead: ENCODING, DIGEST, PACKED_BYTES,
-# REVISION, SHARED_DIRS, SHARED_FILES, ENV_FILE, ENV_NAMES.
+# REVISION, SHARED_DIRS, SHARED_FILES, ENV_FILE, ENV_NAMES, ENDPOINT (whose the directory is, or nothing) and
+# SHARED_FROM (another deploy directory that shared files are copied from, or nothing).
+
+# own: have the directory of an endpoint bear its mark. It belongs to nobody else: it is removed with it.
+own() {
+    [ -n "$ENDPOINT" ] || return 0
+    read_line "$HORN/endpoint"
+    [ "$LINE" != "$ENDPOINT" ] || return 0
+    own_found=$(ls -A "$BASE" 2>/dev/null)
+    if [ -n "$own_found" ] || [ -L "$BASE" ]; then
+        die SH445 'the directory is not free' "$BASE holds something that is not of $ENDPOINT." "Move it aside, or see \"deploy_to\" of \"endpoints\" in the config."
+    fi
+    own_new=$BASE.new.$RUN
+    rm -rf "$own_new"
+    mkdir -p "$own_new/.horn" && printf '%s\n' "$ENDPOINT" >"$own_new/.horn/endpoint" && mv -fT "$own_new" "$BASE" ||
+        die_of_writing "${BASE%/*}"
+}
+
+# bring_shared FILE: a shared file that is missing here is copied from where it is.
+bring_shared() {
+    [ -n "$SHARED_FROM" ] && [ ! -e "$SHARED/$1" ] && [ -e "$SHARED_FROM/shared/$1" ] || return 0
+    bring_to=$SHARED/$1
+    mkdir -p "${bring_to%/*}" && cp -Rp "$SHARED_FROM/shared/$1" "$bring_to.new.$RUN" && mv -fT "$bring_to.new.$RUN" "$bring_to" ||
+        die_of_writing "$bring_to"
+}
 
 # sweep: take away the releases that deploys left which died before their flip. Nothing works on them:
 # see `take_over`.
@@ -93,6 +117,7 @@ link_shared() {
         share "$path"
     done
     for path in $SHARED_FILES; do
+        bring_shared "$path"
         [ -e "$SHARED/$path" ] ||
             die SH407 'linked file missing' "$SHARED/$path does not exist." "Put it there once; every release links to it."
         share "$path"
@@ -129,6 +154,8 @@ write_env() {
     ) || die_of_writing "$NEW/$ENV_FILE"
 }
 
+case $SHARED_FROM in '~/'*) SHARED_FROM=$HOME/${SHARED_FROM#'~/'} ;; esac
+own
 fence
 look
 refuse_current

@@ -1,4 +1,4 @@
-# Look, and change nothing. Set ahead: SHARED_FILES, NEEDED_BYTES.
+# Look, and change nothing. Set ahead: SHARED_FILES, SHARED_FROM, NEEDED_BYTES.
 fact() {
     DATA=$2
     frame fact "$1"
@@ -54,8 +54,9 @@ unfinished=
 if [ -d "$HORN/unfinished" ]; then unfinished=$(ls "$HORN/unfinished"); fi
 fact unfinished "$unfinished"
 missing=
+case $SHARED_FROM in '~/'*) SHARED_FROM=$HOME/${SHARED_FROM#'~/'} ;; esac
 for file in $SHARED_FILES; do
-    [ -e "$SHARED/$file" ] || missing=$missing$file$NL
+    [ -e "$SHARED/$file" ] || { [ -n "$SHARED_FROM" ] && [ -e "$SHARED_FROM/shared/$file" ]; } || missing=$missing$file$NL
 done
 missing=${missing%"$NL"}
 fact missing_shared_files "$missing"

@@ -83,11 +83,12 @@ async def members(world: World, config: Config, environment: str, selection: Sel
 
 def listed(config: Config, environment: str, selection: Selection) -> list[Member]:
     """The selected hosts that the config itself lists; no inventory is asked."""
+    known = config.environment(environment)
     return [
         Member(host, config.settings(environment, host))
-        for region in config.environment(environment).regions
+        for region in known.regions
         for host in region.hosts
-        if selection.matches(host)
+        if selection.matches(host) and known.includes(host)
     ]
 
 

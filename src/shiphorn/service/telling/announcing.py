@@ -10,6 +10,7 @@ from typing import Any
 from shiphorn.model.deploy import Deploy, Kind, Phase
 from shiphorn.model.events import Continued, DeployFinished, Paused, PhaseStarted, Queued
 from shiphorn.model.notices import Moment, Notice, Severity
+from shiphorn.model.plain import one_line
 
 KINDS = (PhaseStarted.kind, Queued.kind, Paused.kind, Continued.kind, DeployFinished.kind)
 """The kinds of events that something is told of."""
@@ -18,13 +19,6 @@ BEGUN = Phase.DISCOVER
 LINES = 20
 """One notice tells of so many things at most, a line each."""
 CAUSE_CHARACTERS = 500
-_SEVERITY = {
-    Moment.PAUSED: Severity.WARNING,
-    Moment.STOPPED: Severity.WARNING,
-    Moment.SUCCEEDED: Severity.SUCCESS,
-    Moment.FAILED: Severity.FAILURE,
-    Moment.ROLLED_BACK: Severity.FAILURE,
-}
 _TITLES = {
     Moment.QUEUED: "waits for {place}",
     Moment.STARTED: "is going to {place}",
@@ -83,7 +77,8 @@ def subject_of(deploy: Deploy, actor: str, url: str) -> Subject:
     """The subject that a deploy is. `url` is where the service is reached."""
     order = deploy.order
     page = f"{url}/deploys/{deploy.id}" if url else ""
-    return Subject(order.app, order.environment, order.kind, order.ref, deploy.sha, actor, page)
+    ref, actor = one_line(order.ref), one_line(actor)
+    return Subject(order.app, order.environment, order.kind, ref, deploy.sha, actor, page)
 
 
 def moment_of(kind: str, body: Mapping[str, Any], order: Kind) -> Moment | None:
@@ -110,7 +105,7 @@ def announcement(moment: Moment, body: Mapping[str, Any], subject: Subject) -> N
     text = _sentence(moment, body, subject)
     if subject.url and (moment.is_failure or moment == Moment.PAUSED):
         text = f"{text}\n{subject.url}"
-    return Notice(title, text, _SEVERITY.get(moment, Severity.INFO))
+    return Notice(title, text, moment.severity)
 
 
 def together(notices: Sequence[Notice]) -> Notice:

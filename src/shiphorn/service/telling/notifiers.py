@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from shiphorn.adapters.secrets import ConfiguredSecrets
 from shiphorn.config.service import ServiceConfig
 from shiphorn.errors import ConfigError, DatabaseError, NotFound
 from shiphorn.model.events import PhaseStarted, Queued
-from shiphorn.model.notices import Audience, Moment, Notice, Standing, address
+from shiphorn.model.notices import Audience, Moment, Severity, Standing, Updates, address
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.webhooks import Happened
 from shiphorn.ports import Notifier
@@ -20,6 +20,7 @@ from shiphorn.service.access import EVERYWHERE, require
 from shiphorn.service.apps import Apps
 from shiphorn.service.audit import record
 from shiphorn.service.service import Service
+from shiphorn.service.telling import bots
 from shiphorn.service.telling.announcing import (
     BEGUN,
     KINDS,
@@ -29,6 +30,7 @@ from shiphorn.service.telling.announcing import (
     together,
     trial,
 )
+from shiphorn.service.telling.bots import Telling
 from shiphorn.store.store import Store
 
 LOOK_SECONDS = 1.0
@@ -56,6 +58,8 @@ class Listed:
     apps: tuple[str, ...]
     environments: tuple[str, ...]
     on: tuple[Moment, ...]
+    updates: Updates
+    at_least: Severity
     quiet: str
     told_at: float | None
     failed_at: float | None
@@ -89,7 +93,8 @@ async def trying(service: Service, caller: Caller, name: str) -> Tried:
         raise NotFound("SH517", f"there is no notifier {name}.", hint=f"There are {names}.")
     actor = await asyncio.to_thread(_name_of, service.store, caller.name)
     notice = trial(name, actor, config.model.url.rstrip("/"))
-    problem = await _tell(service.notifier, config, audience, notice)
+    telling = Telling(notice, frozenset())
+    problem = await _tell(service.notifier, service.store, config, audience, telling)
     await asyncio.to_thread(_write_down, service.store, caller, name, problem)
     return Tried(name, not problem, problem)
 
@@ -98,12 +103,26 @@ class Announcer:
     """Tells notifiers of deploys. Several may work on a database: each notifier is told by one at a time.
 
     A notifier may be told twice of the same when the process died before it wrote down that it had.
+    `audiences` are those that this one tells, whose names begin with `prefix`; `reaches` is whether one can
+    be told anything by this process now.
     """
 
-    def __init__(self, store: Store, apps: Apps, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        store: Store,
+        apps: Apps,
+        notifier: Notifier,
+        *,
+        audiences: Callable[[ServiceConfig], Sequence[Audience]] = lambda config: config.audiences,
+        prefix: str = "",
+        reaches: Callable[[Audience], bool] = lambda _: True,
+    ) -> None:
         self._store = store
         self._apps = apps
         self._notifier = notifier
+        self._audiences = audiences
+        self._prefix = prefix
+        self._reaches = reaches
         self._names: list[str] | None = None
         self._ending = False
 
@@ -121,8 +140,9 @@ class Announcer:
     async def look(self) -> None:
         """Tell each notifier what waits for it now."""
         config = self._apps.service
-        audiences = {one.name: one for one in config.audiences}
-        waiting = await asyncio.to_thread(self._waiting, list(audiences))
+        audiences = {one.name: one for one in self._audiences(config)}
+        reached = [name for name, one in audiences.items() if self._reaches(one)]
+        waiting = await asyncio.to_thread(self._waiting, list(audiences), reached)
         telling = asyncio.gather(
             *(self._tell(config, audiences[one.name], one, events) for one, events in waiting),
             return_exceptions=True,
@@ -138,14 +158,14 @@ class Announcer:
             if isinstance(one, BaseException):
                 raise one
 
-    def _waiting(self, names: list[str]) -> list[tuple[Standing, list[Happened]]]:
+    def _waiting(self, names: list[str], reached: list[str]) -> list[tuple[Standing, list[Happened]]]:
         """Notifiers that may be told something now, with the events that they have not seen."""
         notified = self._store.notified
         if names != self._names:
-            notified.keep(names)
+            notified.keep(names, self._prefix)
             self._names = names
         now = time.time()
-        free = [one for one in notified.listed().values() if one.free_at <= now and one.name in names]
+        free = [one for one in notified.listed().values() if one.free_at <= now and one.name in reached]
         found = [(one, notified.unseen(one, KINDS)) for one in free]
         return [(one, events) for one, events in found if events]
 
@@ -158,26 +178,26 @@ class Announcer:
             return
         told = await asyncio.to_thread(self._notices, config, audience, events, now)
         problem = ""
-        for notice, about in _parcels(told):
+        for telling in _parcels(told, audience.updates):
             if self._ending:
                 break
-            problem = await _tell(self._notifier, config, audience, notice)
+            problem = await _tell(self._notifier, self._store, config, audience, telling)
             if problem:
                 break
-            await asyncio.to_thread(self._taken, audience.name, about)
+            await asyncio.to_thread(self._taken, audience.name, telling.about)
         else:
             await asyncio.to_thread(notified.look_on, audience.name, {event.id for event in events})
         free_at = await asyncio.to_thread(self._refused, standing, problem) if problem else time.time()
         await asyncio.to_thread(notified.free, audience.name, free_at)
 
-    def _taken(self, name: str, about: set[int]) -> None:
+    def _taken(self, name: str, about: Collection[int]) -> None:
         self._store.notified.look_on(name, about)
         self._store.notified.took(name, time.time())
 
     def _notices(
         self, config: ServiceConfig, audience: Audience, events: Sequence[Happened], now: float
-    ) -> list[tuple[int, Notice]]:
-        """What a notifier is told of events, by their numbers."""
+    ) -> list[Telling]:
+        """What a notifier is told of events."""
         url = config.model.url.rstrip("/")
         found = []
         for event in events:
@@ -187,7 +207,8 @@ class Announcer:
                 continue
             if audience.wants(moment, event.scope, event.at) and self._is_first(event):
                 subject = subject_of(deploy, _name_of(self._store, deploy.order.actor), url)
-                found.append((event.id, announcement(moment, event.body, subject)))
+                notice = announcement(moment, event.body, subject)
+                found.append(Telling(notice, frozenset({event.id}), deploy.id, moment))
         return found
 
     def _is_first(self, event: Happened) -> bool:
@@ -215,23 +236,30 @@ def pause(failures: int) -> float:
     return min(FIRST_PAUSE_SECONDS * 3.0 ** min(failures - 1, 10), LONGEST_PAUSE_SECONDS)
 
 
-async def _tell(notifier: Notifier, config: ServiceConfig, audience: Audience, notice: Notice) -> str:
+async def _tell(
+    notifier: Notifier, store: Store, config: ServiceConfig, audience: Audience, telling: Telling
+) -> str:
     """Tell a notifier something: "" when it took it, else why not."""
-    url = audience.url
+    url = audience.bot.token if audience.bot else audience.url
     if not isinstance(url, str):
         try:
             # Fetched anew each time: it may have changed since.
             url = await ConfiguredSecrets(config.secrets, config.directory).get(url.name)
         except ConfigError as error:
             return f"{error.code} {error.message}"
-    return await notifier.tell(url, notice)
+    if audience.bot is not None:
+        return await bots.tell(store, audience, audience.bot, url, telling)
+    return await notifier.tell(url, telling.notice)
 
 
-def _parcels(told: Sequence[tuple[int, Notice]]) -> list[tuple[Notice, set[int]]]:
-    """Notices as they go out, each with the numbers of the events that it is about."""
-    if len(told) <= APART:
-        return [(notice, {number}) for number, notice in told]
-    return [(together([notice for _, notice in told]), {number for number, _ in told})]
+def _parcels(told: Sequence[Telling], updates: Updates) -> list[Telling]:
+    """What goes out, each as one message."""
+    kept = bots.newest_of_each(told) if updates == Updates.IN_PLACE else list(told)
+    many = len(kept) if updates == Updates.EACH else len({one.deploy_id for one in kept})
+    if many <= APART:
+        return kept
+    about = frozenset(number for one in told for number in one.about)
+    return [Telling(together([one.notice for one in told]), about)]
 
 
 def _name_of(store: Store, actor: str) -> str:
@@ -250,8 +278,10 @@ def _write_down(store: Store, caller: Caller, name: str, problem: str) -> None:
 
 
 def _listed(audience: Audience, standing: Standing) -> Listed:
-    url = audience.url
+    url, bot = audience.url, audience.bot
     where = address(url) if isinstance(url, str) else f"secret {url.name}"
+    if bot is not None:
+        where = f"{bot.kind} {bot.channel}".strip()
     failed = standing.failed_at is not None and standing.failed_at >= (standing.told_at or 0.0)
     return Listed(
         audience.name,
@@ -259,6 +289,8 @@ def _listed(audience: Audience, standing: Standing) -> Listed:
         audience.apps,
         audience.environments,
         audience.on,
+        audience.updates,
+        audience.at_least,
         str(audience.quiet or ""),
         standing.told_at,
         standing.failed_at,

@@ -11,7 +11,7 @@ from litestar.response import Template
 
 from shiphorn.errors import ShiphornError
 from shiphorn.model.people import Caller
-from shiphorn.service.people import people
+from shiphorn.service.people import chat_accounts, people
 from shiphorn.service.service import Service
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.security import SESSION_COOKIE
@@ -115,7 +115,12 @@ def _page(
         "problem": problem,
         "sessions": service.store.sessions.listed(person.id, now, secret=secret),
         "tokens": len([one for one in service.store.tokens.listed(person.id) if one.revoked_at is None]),
-        "identities": service.store.people.identities(person.id),
+        "identities": [
+            one
+            for one in service.store.people.identities(person.id)
+            if not one[0].startswith(chat_accounts.ISSUERS)
+        ],
+        "chats": chat_accounts.linked(service.store, person),
     }
     return Template("account.html", context=context, status_code=422 if problem else 200)
 

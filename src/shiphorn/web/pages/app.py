@@ -13,11 +13,15 @@ from litestar.response import Template
 
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
+from shiphorn.service import heartbeat
+from shiphorn.service.auto.standing import by_place, standings
 from shiphorn.service.board import board
+from shiphorn.service.builds import reporting
 from shiphorn.service.commits import commit as commits
 from shiphorn.service.commits.graph import Graph, Standing
 from shiphorn.service.commits.histories import History
 from shiphorn.service.commits.standing import standing
+from shiphorn.service.endpoints.orders import listed
 from shiphorn.service.freezes import frozen
 from shiphorn.service.service import Service
 from shiphorn.web import diff
@@ -47,7 +51,7 @@ async def show(
         asked = (service, caller, app_name, history.graph, row or 0, PLAIN_COMMITS)
         plain = await asyncio.to_thread(_window, *asked)
     context |= {"plain": plain, "environment": chosen, "row": row}
-    return Template("app.html", context=context | _panel(caller, app_name, look))
+    return Template("app.html", context=context | await _panel(service, caller, app_name, look))
 
 
 @get("/apps/{app_name:str}/cards")
@@ -106,7 +110,7 @@ async def one(
     names = await asyncio.to_thread(_environments, service, caller, app_name)
     return Template(
         "parts/commit.html",
-        context={"caller": caller, "environments": names} | _panel(caller, app_name, look),
+        context={"caller": caller, "environments": names} | await _panel(service, caller, app_name, look),
     )
 
 
@@ -152,6 +156,8 @@ def _standing(service: Service, caller: Caller, app: str, shas: Sequence[str] = 
 
 
 def _cards(service: Service, caller: Caller, app: str, history: History) -> dict[str, Any]:
+    # Ahead of what is shown: what changes meanwhile is told again rather than not at all.
+    since = heartbeat.state(service.store, time.time())
     names, config = _environments(service, caller, app), service.config(caller, app)
     live = _standing(service, caller, app).live
     told = {name: one for name, sha in live.items() if (one := service.histories.told(config, sha))}
@@ -168,20 +174,27 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
         "cells": cells,
         "subjects": {name: one.subject for name, one in told.items()},
         "frozen": frozen(service.apps, [(app, name) for name in names], now),
+        "since": since,
+        "autos": by_place(standings(service.store, [config])),
         "wide_locks": list(wide.values()),
         "deploys_to": [name for name in names if caller.may(Role.DEPLOYER, Scope(app, name))],
         "admin_of": [name for name in names if caller.may(Role.ADMIN, Scope(app, name))],
         "may_all": caller.may(Role.DEPLOYER, Scope(app)),
         "may_everything": caller.may(Role.DEPLOYER, Scope()),
         "history": history,
+        "endpoints": listed(service, caller, app),
     }
 
 
-def _panel(caller: Caller, app: str, look: commits.CommitLook | None) -> dict[str, Any]:
+async def _panel(
+    service: Service, caller: Caller, app: str, look: commits.CommitLook | None
+) -> dict[str, Any]:
+    told = await reporting.told(service, caller, app, look.commit.sha, look.base) if look else None
     may = look is not None and caller.may(Role.DEPLOYER, Scope(app, look.environment))
     return {
         "app": app,
         "look": look,
+        "builds": told,
         "files": diff.files(look.diff) if look and look.diff else [],
         "may_ship": may,
         "may_mark": caller.may(Role.DEPLOYER, Scope(app)),

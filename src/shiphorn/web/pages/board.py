@@ -13,6 +13,7 @@ from litestar.response import ServerSentEvent, Template
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import heartbeat, orders
+from shiphorn.service.auto.standing import by_place, standings
 from shiphorn.service.board import board
 from shiphorn.service.freezes import frozen
 from shiphorn.service.service import Service
@@ -89,6 +90,7 @@ def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
             if cell.live is not None
         },
         "frozen": frozen(apps, places, now),
+        "autos": by_place(standings(service.store, [apps.config(row.app) for row in found.rows])),
         "wrong": apps.wrong() if admin else [],
         "directory": apps.directory,
         "admin": admin,

@@ -21,6 +21,7 @@ from shiphorn.model.deploy import TOLD, Deploy, Wish
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.service import approvals, orders, records
+from shiphorn.service.builds.repositories import compare_url
 from shiphorn.service.deploys import after, fleetmap, printed, report
 from shiphorn.service.deploys.live import Update
 from shiphorn.service.service import Service
@@ -280,9 +281,19 @@ def _context(service: Service, caller: Caller, deploy_id: int, text: str) -> dic
         "q": text,
         "deployer": caller.may(Role.DEPLOYER, scope),
         "sound": _sounds(service, caller, deploy),
+        "comparison": _comparison(service, deploy),
         "now": time.time(),
         "key": secrets.token_urlsafe(12),
     }
+
+
+def _comparison(service: Service, deploy: Deploy) -> str:
+    """The page of what a deploy brought, at the forge of its repository."""
+    try:
+        repo = service.apps.config(deploy.order.app).repo
+    except NotFound:
+        return ""
+    return compare_url(service.apps.service, repo, deploy.from_sha, deploy.sha)
 
 
 def _sounds(service: Service, caller: Caller, deploy: Deploy) -> bool:

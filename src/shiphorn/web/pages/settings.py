@@ -32,8 +32,11 @@ _TABS = (
     ("Apps", "/settings/apps", False),
     ("People", "/settings/people", True),
     ("Tokens", "/settings/tokens", False),
+    ("Forges", "/settings/forges", True),
     ("Notifiers", "/settings/notifiers", True),
+    ("Chat", "/settings/chat", True),
     ("Webhooks", "/settings/webhooks", True),
+    ("Metrics", "/settings/metrics", True),
     ("Audit", "/settings/audit", True),
     ("Service", "/settings/service", True),
 )

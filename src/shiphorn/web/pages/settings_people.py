@@ -14,7 +14,7 @@ from shiphorn.errors import Refused
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Grant, Role
 from shiphorn.service.access import EVERYWHERE, require
-from shiphorn.service.people import people
+from shiphorn.service.people import chat_accounts, people
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.pages.settings import tab
 from shiphorn.web.queries import names
@@ -100,7 +100,12 @@ def one(service: TheService, caller: TheCaller, login: FromPath[str]) -> Respons
         roles=list(Role),
         sessions=service.store.sessions.listed(person.id, now),
         tokens=service.store.tokens.listed(person.id),
-        identities=service.store.people.identities(person.id),
+        identities=[
+            one
+            for one in service.store.people.identities(person.id)
+            if not one[0].startswith(chat_accounts.ISSUERS)
+        ],
+        chats=chat_accounts.linked(service.store, person),
         now=now,
     )
     return Template("settings/person.html", context=context | names(service, caller))

@@ -23,6 +23,7 @@ from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller, Role
 from shiphorn.model.target import Host, Selection
 from shiphorn.service import approvals, orders
+from shiphorn.service.builds.repositories import compare_url
 from shiphorn.service.commits.histories import History
 from shiphorn.service.deploys.preview import Preview, preview
 from shiphorn.service.hosts import fleet
@@ -200,6 +201,12 @@ async def _context(service: Service, caller: Caller, app: str, asked: MultiDict[
         "choice": choice,
         "confirmed": replace(choice, ref=found.release) if choice.kind == Kind.ROLLBACK else choice,
         "preview": found,
+        "comparison": compare_url(
+            service.apps.service,
+            config.repo,
+            found.live.sha if found.live else "",
+            found.commit.sha if found.commit else "",
+        ),
         "regions": _regions(found),
         "places": _places(found.everything, choice.selection),
         "refs": _suggested(history),

@@ -106,7 +106,7 @@ cards.addEventListener("click", (event) => {
 });
 cards.addEventListener("toggle", () => late && refreshCards(), true);
 
-const changes = new EventSource(`${base}/board/changes`);
+const changes = new EventSource(`${base}/board/changes?${new URLSearchParams({ since: cards.dataset.since })}`);
 changes.addEventListener("changed", () => {
   refreshCards();
   refreshGraph();

@@ -1,4 +1,4 @@
-"""What robots remember: statuses of commits, approvals, auto deploys, endpoints, codes of chats."""
+"""What robots remember: statuses, approvals, auto deploys, endpoints, codes; and what checks measured."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ def upgrade() -> None:
     """Apply."""
     op.add_column("tokens", sa.Column("via", sa.String(), nullable=False, server_default="api"))
     op.add_column("locks", sa.Column("branch", sa.String(), nullable=False, server_default=""))
+    op.create_table(
+        "measured",
+        sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("deploy_id", "host", "position"),
+    )
     op.create_table(
         "commit_statuses",
         sa.Column("sha", sa.String(), nullable=False),
@@ -29,21 +37,28 @@ def upgrade() -> None:
     op.create_table(
         "received",
         sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("nonce", sa.String(), nullable=False),
         sa.Column("sender", sa.String(), nullable=False),
         sa.Column("delivery", sa.String(), nullable=False),
+        sa.Column("once", sa.String(), nullable=True),
+        sa.Column("digest", sa.String(), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
-        sa.UniqueConstraint("sender", "delivery", name="one_receipt_a_delivery"),
+        sa.UniqueConstraint("nonce", name="one_row_a_receipt"),
+        sa.UniqueConstraint("sender", "once", name="one_receipt_a_delivery"),
+        sa.UniqueConstraint("sender", "digest", name="one_receipt_a_content"),
     )
     op.create_index("received_at", "received", ["at"])
     op.create_table(
         "forge_deployments",
         sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=False),
         sa.Column("forge", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
         sa.Column("remote", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("deploy_id", "forge"),
@@ -68,8 +83,15 @@ def upgrade() -> None:
         sa.Column("app", sa.String(), nullable=False),
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("sha", sa.String(), nullable=False),
-        sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("deploy_id", sa.Integer(), sa.ForeignKey("deploys.id"), nullable=True),
+        sa.Column("settled", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
         sa.Column("stopped_at", sa.Float(), nullable=True),
         sa.Column("stopped_by", sa.String(), nullable=False),
         sa.Column("stopped_reason", sa.Text(), nullable=False),
@@ -114,6 +136,18 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("used_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
+        "chat_networks",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("held_until", sa.Float(), nullable=False),
+        sa.Column("nick", sa.String(), nullable=False),
+        sa.Column("connected_at", sa.Float(), nullable=True),
+        sa.Column("rooms", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("failed_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "told_messages",

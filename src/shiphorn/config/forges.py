@@ -1,0 +1,161 @@
+"""`forges` of shiphorn.yml: where repositories live and are built."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from shiphorn.config.positions import Key
+from shiphorn.config.strict import Strict
+from shiphorn.config.values import Glob, Patience, Text
+from shiphorn.model.forge import REPORTED, Forge, ForgeKind
+from shiphorn.model.settings import SecretRef
+
+PUBLIC = {ForgeKind.GITHUB: "https://github.com", ForgeKind.GITLAB: "https://gitlab.com"}
+"""Where a forge is when nothing else is said."""
+_SECRET = {
+    "type": "object",
+    "properties": {"secret": {"type": "string"}},
+    "required": ["secret"],
+    "additionalProperties": False,
+}
+
+
+def _secret(value: Any) -> SecretRef:
+    match value:
+        case {"secret": str(name), **rest} if not rest and name:
+            return SecretRef(name)
+        case _:
+            # What stands there may be the secret itself, so that it is not repeated.
+            raise ValueError("it has to be {secret: NAME}, with the secret under secrets")
+
+
+def _secrets(value: Any) -> list[SecretRef]:
+    return [_secret(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"[\s?#@]", text):
+        raise ValueError("it has to be an address such as https://git.example.com")
+    return text.rstrip("/")
+
+
+Secret = Annotated[Any, AfterValidator(_secret), WithJsonSchema(_SECRET)]
+Secrets = Annotated[
+    Any,
+    BeforeValidator(_secrets),
+    WithJsonSchema({"anyOf": [_SECRET, {"type": "array", "items": _SECRET}]}),
+]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class ForgeEntry(Strict):
+    """A forge, or a builder without one."""
+
+    kind: Literal["github", "gitlab", "gitea", "jenkins", "generic"] = Field(
+        description="What it is: github, gitlab, gitea (or Forgejo), jenkins, generic."
+    )
+    url: Address | None = Field(
+        None, description="Its web address; https://github.com and https://gitlab.com if left out."
+    )
+    api: Address | None = Field(None, description="The address of its API, where that is not the usual one.")
+    token: Secret | None = Field(
+        None, description="What it is asked and told with, `{secret: NAME}`; without one as a stranger."
+    )
+    webhook: Secrets | None = Field(
+        None,
+        description="What its webhooks are signed with, `{secret: NAME}`, or several while one takes over "
+        "from another; none are taken if left out.",
+    )
+    hosts: list[Text] = Field([], description="Other names of its host in repositories: `ssh.github.com`.")
+    repositories: list[Glob] | None = Field(
+        None,
+        min_length=1,
+        description="What it may speak for: globs such as `acme/*`; all of its own if left out. jenkins and "
+        "generic need it, with hosts: `github.com/acme/*`.",
+    )
+    poll: Patience = Field(60.0, description="How often it is asked for builds; 0 for never.")
+    deployments: bool = Field(default=False, description="Whether it is told of deploys.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> ForgeEntry:
+        kind = ForgeKind(self.kind)
+        if kind.has_repositories and self.url is None and kind not in PUBLIC:
+            raise ValueError(f"a forge of the kind {kind} needs its url")
+        if not kind.has_repositories and self.repositories is None:
+            raise ValueError(
+                f"{kind} has no repositories of its own: say which it may speak for, "
+                'repositories: ["github.com/acme/*"]'
+            )
+        if self.deployments and not kind.has_repositories:
+            raise ValueError(f"{kind} cannot be told of deploys: leave deployments out")
+        if self.deployments and self.token is None:
+            raise ValueError("to be told of deploys it needs a token")
+        if 0 < self.poll < 5:
+            raise ValueError("poll has to be 5s or more, or 0 for never")
+        return self
+
+    def forge(self, name: str) -> Forge:
+        """The forge."""
+        kind = ForgeKind(self.kind)
+        url = self.url or PUBLIC.get(kind, "")
+        return Forge(
+            name,
+            kind,
+            url,
+            self.api or _api(kind, url),
+            self.token,
+            tuple(self.webhook or ()),
+            tuple(self.hosts),
+            tuple(self.repositories or ("*",)),
+            self.poll,
+            self.deployments,
+        )
+
+
+def well_known() -> list[Forge]:
+    """Forges that everybody knows: they have pages, whether shiphorn.yml names them or not."""
+    return [Forge(str(kind), kind, url, _api(kind, url), poll_seconds=0) for kind, url in PUBLIC.items()]
+
+
+def lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
+    """What is wrong with forges as a whole: names that are not theirs, secrets that nobody defined."""
+    forges, secrets = data.get("forges"), data.get("secrets")
+    known = secrets if isinstance(secrets, dict) else {}
+    found: list[tuple[Key, str]] = []
+    for name, entry in forges.items() if isinstance(forges, dict) else ():
+        if name == REPORTED:
+            found.append(
+                (("forges", name), f"{REPORTED} is what people report themselves: name it otherwise")
+            )
+        if not isinstance(entry, dict):
+            continue
+        for key in ("token", "webhook"):
+            value = entry.get(key)
+            for one in value if isinstance(value, list) else [value]:
+                secret = str(one.get("secret", "")) if isinstance(one, dict) else ""
+                if secret and secret not in known:
+                    found.append((("forges", name, key), f"the secret {secret} is not defined under secrets"))
+    return found
+
+
+def _api(kind: ForgeKind, url: str) -> str:
+    match kind:
+        case ForgeKind.GITHUB if url == PUBLIC[ForgeKind.GITHUB]:
+            return "https://api.github.com"
+        case ForgeKind.GITHUB:
+            return f"{url}/api/v3"
+        case ForgeKind.GITLAB:
+            return f"{url}/api/v4"
+        case ForgeKind.GITEA:
+            return f"{url}/api/v1"
+        case _:
+            return ""

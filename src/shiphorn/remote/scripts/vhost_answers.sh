@@ -1,0 +1,3 @@
+# The last step of a flip: the web server answers for what runs now, and not for what is gone.
+[ -n "$RELEASE" ] || VHOST_TEXT=
+vhost
