@@ -12,7 +12,9 @@ pytest_plugins = [
     "tests.little_web",
     "tests.oidc_provider",
     "tests.postgres",
+    "tests.prometheus",
     "tests.running_service",
+    "tests.service.town",
     "tests.sshd",
     "tests.statsd",
 ]

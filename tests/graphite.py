@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -127,11 +126,9 @@ class Graphite:
 
     def close(self) -> None:
         """Stop both, and remove all of it."""
-        for one in self._processes:
-            one.kill()
-            one.wait()
         self._guard.communicate()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for one in self._processes:
+            one.wait()
 
     def put(self, name: str, points: Mapping[float, float]) -> None:
         """Put values of a metric, by Unix seconds, and wait until they can be read."""

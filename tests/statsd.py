@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -42,6 +41,7 @@ DataDir "{folder}/csv"
 StoreRates false
 </Plugin>
 """
+GUARD = 'read -r _; kill -KILL {pid} 2>/dev/null; rm -rf "$0"'
 
 
 class Statsd:
@@ -60,13 +60,18 @@ class Statsd:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        # The end of its input says that this process is gone, however it ended.
+        self._guard = subprocess.Popen(
+            ["sh", "-c", GUARD.format(pid=self._process.pid), str(self._folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         self.until(self._listens)
 
     def close(self) -> None:
         """Stop it, and remove all of it."""
-        self._process.kill()
+        self._guard.communicate()
         self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def counted(self, name: str) -> float | None:
         """How often something was counted."""

@@ -32,6 +32,7 @@ from shiphorn.adapters.programs import kill_started
 from shiphorn.adapters.vault import Vault, open_vault
 from shiphorn.adapters.webhook import Sender
 from shiphorn.chat.networks import ChatNotifier, Networks
+from shiphorn.chat.slack import KEPT_SECONDS as SLACK_SECONDS
 from shiphorn.config.service import FILE_NAME
 from shiphorn.deploy.world import World
 from shiphorn.service.apps import Apps
@@ -61,6 +62,8 @@ from shiphorn.wiring import home, open_shipping, open_world
 REFRESH_SECONDS = 1.0
 REPOSITORIES_SECONDS = 60.0
 PURGE_SECONDS = 3600.0
+STATUSES_SECONDS = 400 * 86400.0
+"""How long it is known how the builds of a commit went."""
 ANEW_SECONDS = 10.0
 DRAIN_SECONDS = 10
 """How long pages under way may take to end when the service is told to."""
@@ -320,7 +323,9 @@ async def _purge(service: Service) -> None:
         await asyncio.to_thread(purge, service.store, time.time())
         await asyncio.to_thread(service.store.webhooks.forget, time.time() - KEPT_SECONDS)
         await asyncio.to_thread(service.store.received.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.statuses.forget, time.time() - STATUSES_SECONDS)
         await asyncio.to_thread(service.store.told.forget, time.time() - KEPT_SECONDS)
+        await asyncio.to_thread(service.store.once.forget, time.time() - SLACK_SECONDS)
         await asyncio.to_thread(service.store.codes.forget, time.time())
         await asyncio.sleep(PURGE_SECONDS)
 

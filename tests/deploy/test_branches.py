@@ -55,37 +55,9 @@ async def test_a_branch_locks_the_environment_for_its_owner_until_they_deploy_th
     assert '"branch fast is out"; cleared by the merge of fast, ada, or anybody with a reason' in refused.out
     assert site.pages() == ["faster"] * 6
 
-    assert (await ship(site, "fast")).status == 0
-    assert len(locks(site)) == 1
     assert (await ship(site, "main")).status == 0
     assert locks(site) == []
-    assert ended(site) == [("fast", "main is live again: deploy 4")]
-    assert (await ship(site, "main", actor="bob")).status == 0
-
-
-async def test_a_commit_of_the_base_locks_nothing_and_one_that_is_named_by_its_id_has_a_branch(
-    site: Site,
-) -> None:
-    first, fast = site.git("rev-parse", "main"), site.git("rev-parse", "fast")
-    assert (await ship(site, first)).status == 0
-    assert locks(site) == []
-    assert (await ship(site, fast)).status == 0
-    assert [one.branch for one in locks(site)] == ["fast"]
-
-
-async def test_a_branch_that_did_not_go_out_leaves_no_lock_behind(site: Site) -> None:
-    await ship(site, "main")
-    site.config["commands"]["stage"] = ["false"]
-    assert (await ship(site, "fast")).status != 0
-    assert locks(site) == []
-    assert ended(site) == [("fast", "fast did not go out: deploy 2")]
-
-
-async def test_a_lock_that_was_placed_by_hand_is_left_to_its_owner(site: Site) -> None:
-    await site.horn("lock", "production", "--reason", "the database moves")
-    await ship(site, "fast")
-    await ship(site, "main")
-    assert [(one.branch, one.reason) for one in locks(site)] == [("", "the database moves")]
+    assert ended(site) == [("fast", "main is live again: deploy 3")]
 
 
 async def test_it_is_locked_from_the_beginning_and_once_however_often_the_deploy_dies(site: Site) -> None:
@@ -103,7 +75,14 @@ async def test_it_is_locked_from_the_beginning_and_once_however_often_the_deploy
     assert ended(site) == []
 
 
-async def test_nothing_is_locked_where_that_is_not_asked_for(site: Site) -> None:
-    del site.config["environments"]["production"]["branches"]
+async def test_who_dies_between_the_release_and_the_end_of_the_deploy_ends_it_all_the_same(
+    site: Site,
+) -> None:
     assert (await ship(site, "fast")).status == 0
+    site.env["HORN_CRASH_AT"] = "branch:released"
+    await ship(site, "main")
+    del site.env["HORN_CRASH_AT"]
+    assert (await site.horn("resume", "2")).status == 0
     assert locks(site) == []
+    assert ended(site) == [("fast", "main is live again: deploy 2")]
+    assert site.pages() == ["one"] * 6

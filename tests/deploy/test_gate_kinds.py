@@ -209,6 +209,23 @@ async def test_a_branch_is_merged_for_a_deploy_which_goes_on_with_the_merge(plac
     assert found.sha == merged
 
 
+async def test_who_insists_goes_out_unmerged_unless_nobody_gets_by_that_gate(place: Place) -> None:
+    place.commit("one")
+    mine = place.commit("search", branch="search")
+    place.git("checkout", "--quiet", "main")
+    place.commit("basket")
+    await place.asked({})
+    wanted = {"up_to_date": "merge"} | command("exit 1")
+    free = place.deployment(wanted, mine, ref="search", forced="it is urgent")
+    assert await gates.pass_all(free) == "overridden: up to date, ticket"
+    assert free.record.sha == mine
+    firm = place.deployment(
+        wanted | {"never_override": ["up_to_date"]}, mine, ref="search", forced="it is urgent"
+    )
+    assert await gates.pass_all(firm) == "overridden: ticket"
+    assert firm.record.sha != mine
+
+
 async def test_a_merge_that_a_dead_process_left_behind_is_found_and_not_made_again(place: Place) -> None:
     place.commit("one")
     mine = place.commit("search", branch="search")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,6 @@ from tests.service.town import ADA, Town, town
 
 ROBOT = "shiphorn"
 WAIT = 'touch "$HOME/waiting"; until [ -f "$HOME/go" ]; do sleep 0.05; done'
-
-
-@pytest.fixture
-async def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
-    for name in ("STATE", "CACHE", "CONFIG"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    async with town(tmp_path) as made:
-        yield made
 
 
 def everywhere(shop: Town, name: str) -> bool:
@@ -121,6 +112,19 @@ async def test_it_waits_for_locks_and_freezes_and_fails_nothing(shop: Town) -> N
     orders.unlock(shop.service, ADA, Scope("shop", "production"))
     await Robot(shop.service, refresh_seconds=0.0).look()
     assert (await shop.end(1)).sha == one
+
+
+async def test_what_the_gate_of_tests_requires_has_to_be_green_and_an_approval_is_waited_for(
+    shop: Town,
+) -> None:
+    one = shop.commit("one")
+    shop.write(auto=True, gates={"tests": ["ci/*", "lint"], "approval": {"people": 1}})
+    await shop.look()
+    assert shop.reason() == f"{one[:8]} waits for lint"
+    shop.write(gates={"tests": ["ci/*"], "approval": {"people": 1}})
+    await shop.look()
+    assert shop.reason().startswith(f"{one[:8]} is held by a gate: approval: ")
+    assert shop.deploys() == []
 
 
 async def test_it_never_goes_back_nor_sideways(shop: Town) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shiphorn.model.deploy import DeployState
+from shiphorn.model.endpoints import Endpoint
 from shiphorn.model.events import DeployFinished, PhaseStarted
 from shiphorn.model.people import Caller, Grant, Role
 from shiphorn.model.statuses import BuildState, CommitStatus, overall
@@ -287,6 +288,17 @@ async def test_a_github_knows_what_is_where(place: Path, forge: ForgeServer) -> 
         assert failed["description"] == (
             "shop 6957bb87 to production by ada: failed, and was taken back (SH611)"
         )
+
+
+async def test_a_github_knows_where_an_endpoint_is_reached(place: Path, forge: ForgeServer) -> None:
+    async with telling(place, forge, "github") as (service, teller):
+        url = "https://one.staging.example.com"
+        service.store.endpoints.add(Endpoint(0, "shop", "staging", "one", "one", url, "ada", 1.0, 9e9))
+        end(service.store, begin(service.store, ("shop", "staging~one")))
+        await teller.look()
+        (made,) = forge.deployments
+        assert (made["environment"], made["transient_environment"]) == ("staging~one", True)
+        assert {one["environment_url"] for one in made["statuses"]} == {url}
 
 
 async def test_a_gitlab_knows_what_is_where(place: Path, forge: ForgeServer) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from shiphorn.demo.fleet import DemoFleet, demo_hosts
@@ -118,6 +119,14 @@ class Town:
     def locks(self) -> list[tuple[str, str]]:
         """Owner and branch of each lock in force."""
         return [(one.owner, one.branch) for one in self.store.locks.in_force(time.time())]
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+    for name in ("STATE", "CACHE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    async with town(tmp_path) as made:
+        yield made
 
 
 async def until(condition: Callable[[], Awaitable[bool]], told: Callable[[], str] = str) -> None:

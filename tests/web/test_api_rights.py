@@ -86,6 +86,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "GET /audit.jsonl": (ADMIN, None),
     "GET /notifiers": (ADMIN, None),
     "POST /notifiers/{name}/test": (ADMIN, None),
+    "GET /chats": (ADMIN, None),
+    "POST /chats/{name}/test": (ADMIN, {"channel": "#ops"}),
     "GET /forges": (ADMIN, None),
     "GET /forges/deliveries": (ADMIN, None),
     "POST /forges/{name}/ask": (ADMIN, None),

@@ -30,6 +30,7 @@ KNOWN: dict[str, list[Any]] = {
     "app": ["shop", "blog"],
     "environment": ["production", "staging"],
     "deploy_id": [1, 2, 3, 99],
+    "endpoint_id": [1, 2, 99],
     "sha": ["main", "HEAD"],
     "host": ["eu1", "us1"],
     "login": ["viewer", "deployer"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from tests.cli.test_remote import Laptop, sign_in
 from tests.nginx import Nginx, nginx_in
 from tests.running_service import AUTHOR, Site, running
 
@@ -83,6 +85,8 @@ def test_a_branch_goes_through_its_whole_life(place: Place, chromium: Browser) -
     expect(card).to_contain_text("staging~feature-cart, by ada")
     place.until("feature-cart", (200, "a cart"))
     assert [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] != "minor"] == []
+    page.get_by_role("link", name="staging~feature-cart").click()
+    expect(page.get_by_role("button", name="to staging~feature-cart")).to_be_visible()
     page.goto("/apps/blog")
     expect(page.get_by_role("link", name="1 endpoint")).to_be_visible()
     page.goto("/board")
@@ -93,6 +97,21 @@ def test_a_branch_goes_through_its_whole_life(place: Place, chromium: Browser) -
     expect(page.get_by_role("heading", name="No branch has an endpoint")).to_be_visible(timeout=30_000)
     place.until("feature-cart", GONE)
     assert list((place.site.folder / "fleet/hosts/web1.eu/staging").glob("blog-endpoints/*")) == []
+
+
+def test_a_command_line_elsewhere_makes_and_ends_one(place: Place, tmp_path: Path) -> None:
+    place.push("from-afar", "from afar")
+    laptop = Laptop(tmp_path / "laptop", HORN_APP="blog")
+    with place.site.client() as client:
+        sign_in(laptop, place.site, client)
+    said = laptop.said("endpoint", "create", "from-afar", "--ttl", "2h")
+    assert "http://from-afar.blog.example.com\n" in said
+    place.until("from-afar", (200, "from afar"))
+    (listed,) = laptop.json("endpoint", "list")
+    assert (listed["endpoint"]["owner"], listed["last"]["state"]) == ("ada", "succeeded")
+    assert "(in 5 d)" in laptop.said("endpoint", "extend", "from-afar", "--ttl", "5d")
+    assert laptop.said("endpoint", "remove", "from-afar") == "staging~from-afar is gone.\n"
+    place.until("from-afar", GONE)
 
 
 def window(place: Place, chromium: Browser) -> Any:

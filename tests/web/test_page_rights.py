@@ -130,6 +130,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/settings/forges/{name:str}/ask"): admins("/settings/forges/nobody/ask", 404),
     ("GET", "/settings/notifiers"): admins("/settings/notifiers"),
     ("POST", "/settings/notifiers/{name:str}/test"): admins("/settings/notifiers/nobody/test", 404),
+    ("GET", "/settings/chat"): admins("/settings/chat"),
+    ("POST", "/settings/chat/{name:str}/test"): admins("/settings/chat/nowhere/test", 404, channel="#ops"),
     ("GET", "/settings/metrics"): admins("/settings/metrics"),
     ("POST", "/settings/metrics/{name:str}/test"): admins("/settings/metrics/nobody/test", 404),
     ("GET", "/settings/webhooks"): admins("/settings/webhooks"),
@@ -149,6 +151,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/account"): everybody("/account", 303, name="Somebody"),
     ("POST", "/account/password"): everybody("/account/password", 422, password="short", current="wrong"),
     ("POST", "/account/sign-out"): everybody("/account/sign-out", 303),
+    ("POST", "/account/code"): everybody("/account/code", use="act"),
+    ("POST", "/account/unlink"): everybody("/account/unlink", 404, network="irc:test", account="x"),
+    ("POST", "/settings/people/{login:str}/unlink"): admins(
+        "/settings/people/ada/unlink", 404, network="irc:test", account="x"
+    ),
     ("POST", "/account/mute"): everybody("/account/mute", 303, muted="yes"),
     ("GET", "/cli/authorize"): everybody("/cli/authorize?code=none", 422),
     ("POST", "/cli/authorize"): everybody("/cli/authorize", 422, code="none"),

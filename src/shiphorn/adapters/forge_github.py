@@ -90,6 +90,7 @@ class GitHub:
             "required_contexts": [],
             "payload": {"shiphorn": deployment.run},
             "production_environment": deployment.production,
+            **({"transient_environment": True} if deployment.visit else {}),
         }
         made = await self._client.put("POST", base, body)
         number = part(made, "id")
@@ -169,4 +170,8 @@ def _status(deployment: Deployment, progress: Progress) -> dict[str, Any]:
         # It knows of no production environments: those that are replaced are told one by one.
         "auto_inactive": False,
     }
-    return body | ({"log_url": deployment.url} if deployment.url else {})
+    if deployment.url:
+        body["log_url"] = deployment.url
+    if deployment.visit:
+        body["environment_url"] = deployment.visit
+    return body

@@ -27,6 +27,8 @@ MOST_POINTS = 5_000
 """Points of a series that are asked for; Prometheus gives 11,000 at most."""
 MOST_SERIES = 2_000
 SAID_LENGTH = 200
+MILLISECOND = 0.001
+"""What times of answers are rounded to."""
 _ACCEPT = {"accept": "application/json", "user-agent": "shiphorn"}
 
 
@@ -71,13 +73,15 @@ class HttpMeter:
                 f"gave {len(read):,} series, {MOST_SERIES:,} are the most",
                 "Narrow the query.",
             )
-        return [Series(tuple(point for point in one if since < point[0] <= until)) for one in read]
+        return [
+            Series(tuple(point for point in one if since < point[0] <= until + MILLISECOND)) for one in read
+        ]
 
     async def _ask(self, access: Access, path: str, form: dict[str, str]) -> tuple[int, bytes]:
         headers = dict(access.headers) | _ACCEPT
         if access.authorization:
             headers["authorization"] = access.authorization
-        client = self._client(access.ca)
+        client = self._client(access)
         async with client.stream("POST", access.url + path, data=form, headers=headers) as answer:
             body = bytearray()
             async for chunk in answer.aiter_bytes():
@@ -91,11 +95,17 @@ class HttpMeter:
                     )
             return answer.status_code, bytes(body)
 
-    def _client(self, ca: str) -> httpx.AsyncClient:
+    def _client(self, access: Access) -> httpx.AsyncClient:
+        ca = access.ca
         if ca not in self._clients:
+            try:
+                context = ssl.create_default_context(cafile=ca or None)
+            except OSError as error:
+                why = "it has no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+                raise _failure("SH446", access, f"cannot be asked: {ca} cannot be read: {why}") from None
             self._clients[ca] = httpx.AsyncClient(
                 trust_env=False,
-                verify=ssl.create_default_context(cafile=ca or None),
+                verify=context,
                 # `series` limits the whole.
                 timeout=httpx.Timeout(None),
             )

@@ -48,7 +48,7 @@ FORMS = {
     Verb.CONTINUE: "continue NUMBER, or continue APP in ENVIRONMENT",
     Verb.LOCK: "lock ENVIRONMENT of APP [for 2h] because REASON",
     Verb.UNLOCK: "unlock ENVIRONMENT of APP [because REASON]",
-    Verb.APPROVE: "approve NUMBER [because REASON]",
+    Verb.APPROVE: "approve NUMBER, or approve APP/REF to ENVIRONMENT",
     Verb.STATUS: "status [APP] [in ENVIRONMENT]",
     Verb.DEPLOYS: "deploys APP [in ENVIRONMENT]",
     Verb.WHERE: "where can I deploy APP",
@@ -143,7 +143,7 @@ def parse(text: str, known: Known | None) -> Command:
     if verb == Verb.ENDPOINT:
         return reading.endpoint(rest)
     if verb == Verb.WHERE:
-        rest = [word for word in rest if word.lower().strip("?") not in ("can", "i", "we", "deploy")]
+        rest = [word.rstrip("?") for word in rest if word.lower() not in ("can", "i", "we", "deploy")]
     elif verb == Verb.WHY:
         rest = _without_filler(rest)
     return reading.place(rest, forced=forced)
@@ -189,7 +189,7 @@ class _Reading:
         if self._is_environment(target) and self.verb in (Verb.STATUS, Verb.QUEUE) and not tail:
             return replace(command, environment=target)
         app, ref = self._app(target)
-        if ref and self.verb not in (Verb.DEPLOY, Verb.WHY) and not tail:
+        if ref and self.verb not in (Verb.DEPLOY, Verb.WHY, Verb.APPROVE) and not tail:
             # `status shop/staging`, `rollback shop/staging`
             ref, tail = "", ["in", ref]
         words = tail[1:] if tail and tail[0].lower() in _INTO else tail
@@ -249,7 +249,9 @@ class _Reading:
             app = self._app(app)[0]
             environment = self._environment(app, environment, needed=False)
         words, until = _until(tail)
-        reason = re.sub(r"^(?:because|since|for|as|:|-)[\s:,]+", "", " ".join(words), flags=re.IGNORECASE)
+        reason = re.sub(
+            r"^(?:because|since|for|as|:|-)(?:[\s:,]+|$)", "", " ".join(words), flags=re.IGNORECASE
+        )
         return Command(self.verb, app=app, environment=environment, until=until, reason=reason.strip())
 
     def _are_place(self, one: str, other: str) -> bool:

@@ -10,13 +10,12 @@ from functools import partial
 from shiphorn.chat import speaking
 from shiphorn.chat.grammar import FORCED_FORM, FORMS, Command, Unclear, Verb
 from shiphorn.config.near import near
-from shiphorn.errors import Refused
 from shiphorn.model.deploy import DeployState, Kind, Order, Wish
 from shiphorn.model.locks import Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.target import Host, Selection
 from shiphorn.model.times import moment_of
-from shiphorn.service import orders
+from shiphorn.service import approvals, orders
 from shiphorn.service.endpoints import orders as endpoints
 from shiphorn.service.gates import UnderWay
 from shiphorn.service.service import Service
@@ -85,10 +84,13 @@ async def unlock(service: Service, caller: Caller, command: Command) -> str:
 
 
 async def approve(service: Service, caller: Caller, command: Command) -> str:
-    """Approve a deploy."""
-    number = command.number or 0
-    service.deploy(caller, number)
-    raise Refused("SH947", f"deploy {number} is approved on its page.", hint=_url(service))
+    """Approve a deploy, or what goes to a place next."""
+    if command.number is not None:
+        given = await approvals.approve(service, caller, command.number, command.reason)
+    else:
+        order = Order(command.app, command.environment, ref=command.ref)
+        given = await approvals.approve_commit(service, caller, order, command.reason)
+    return speaking.approved(given, time.time())
 
 
 async def endpoint(service: Service, caller: Caller, command: Command) -> str:

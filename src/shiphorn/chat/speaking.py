@@ -8,6 +8,7 @@ from shiphorn.chat.grammar import FORCED_FORM, FORMS, Verb
 from shiphorn.deploy.gates import described as lock_described
 from shiphorn.deploy.gates import in_words
 from shiphorn.errors import ShiphornError, Unknown
+from shiphorn.model.approvals import Approval
 from shiphorn.model.chat import Speaker
 from shiphorn.model.deploy import Deploy, DeployState, Kind
 from shiphorn.model.endpoints import Endpoint
@@ -30,6 +31,12 @@ _HELP = {
     "endpoint": (FORMS[Verb.ENDPOINT], FORMS[Verb.ENDPOINTS]),
     "who you are": (FORMS[Verb.WHOAMI], FORMS[Verb.LINK]),
 }
+_HINTS = {
+    "SH522": f"See: {FORMS[Verb.DEPLOYS]}",
+    "SH542": "Ask them, or an admin, who can take it over.",
+    "SH544": f"See what is: {FORMS[Verb.STATUS]}",
+    "SH545": f"It is not yours. Say why you release it: {FORMS[Verb.UNLOCK]}",
+}
 
 
 def told(lines: Iterable[str]) -> str:
@@ -48,8 +55,9 @@ def help_text(topic: str, url: str) -> str:
 
 
 def error(problem: ShiphornError) -> str:
-    """Why something is not done."""
-    return told([str(problem)])
+    """Why something is not done, and what to say instead where the hint is a command of `horn`."""
+    hint = _HINTS.get(problem.code, problem.hint)
+    return told([f"{problem.code} {problem.message} {hint}".rstrip()])
 
 
 def stranger(speaker: Speaker, url: str) -> Unknown:
@@ -84,6 +92,12 @@ def ordered(deploy: Deploy, url: str, waits_for: Sequence[UnderWay]) -> str:
     behind = f", behind {', '.join(map(str, ahead_of_it))}" if ahead_of_it else ""
     page = f" {url}/deploys/{deploy.id}" if url else ""
     return told([f"{order.kind} {deploy.id} is ordered: {where}{narrowed}{behind}.{page}"])
+
+
+def approved(given: Approval, now: float) -> str:
+    """That something is approved."""
+    until = ahead(given.expires_at, now)
+    return told([f"{given.app} ({given.sha[:8]}) is approved for {given.environment} until {until}."])
 
 
 def locked(placed: Placed, now: float) -> str:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
     from shiphorn.service.auto.standing import AutoStanding
-    from shiphorn.service.builds.reporting import Report
-    from shiphorn.service.builds.reporting import Standing as Built
+    from shiphorn.service.builds.reporting import BuildStanding, Report
     from shiphorn.service.endpoints.listed import Standing
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
@@ -112,7 +111,7 @@ class Desk(Protocol):
     def report(self, ref: str, said: Report) -> CommitStatus:
         """Report how a build of a commit stands."""
 
-    def builds(self, ref: str) -> Built:
+    def builds(self, ref: str) -> BuildStanding:
         """What is said of a commit; of the head of the app's branch for ""."""
 
     def queue(self) -> Sequence[UnderWay]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shiphorn.model.statuses import CommitStatus
     from shiphorn.model.target import Host, Selection
     from shiphorn.service.auto.standing import AutoStanding
-    from shiphorn.service.builds.reporting import Report, Standing
+    from shiphorn.service.builds.reporting import BuildStanding, Report
     from shiphorn.service.gates import UnderWay, Why
     from shiphorn.service.hosts.doctor import Check
     from shiphorn.service.hosts.fleet import EnvironmentStatus, Member
@@ -234,7 +234,7 @@ class Here(EndpointsHere):
         """Put it on record here."""
         return terminal.run(_report(self.config, ref, said, self.actor))
 
-    def builds(self, ref: str) -> Standing:
+    def builds(self, ref: str) -> BuildStanding:
         """What is on record here."""
         return terminal.run(_builds(self.config, ref))
 
@@ -500,7 +500,7 @@ async def _report(config: Config, ref: str, said: Report, actor: str) -> CommitS
         return made
 
 
-async def _builds(config: Config, ref: str) -> Standing:
+async def _builds(config: Config, ref: str) -> BuildStanding:
     from shiphorn.service.builds.reporting import look  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 

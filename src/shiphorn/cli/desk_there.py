@@ -30,7 +30,7 @@ from shiphorn.model.settings import Command
 from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host, Selection
 from shiphorn.service.auto.standing import AutoStanding
-from shiphorn.service.builds.reporting import Report, Standing
+from shiphorn.service.builds.reporting import BuildStanding, Report
 from shiphorn.service.gates import UnderWay, Why
 from shiphorn.service.hosts.doctor import Check
 from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member, what_lacks
@@ -223,9 +223,9 @@ class There(ApprovesThere, EndpointsThere):
         """Tell the service."""
         return made(CommitStatus, self._wire.post(self._statuses(ref), asdict(said)))
 
-    def builds(self, ref: str) -> Standing:
+    def builds(self, ref: str) -> BuildStanding:
         """What the service knows."""
-        return made(Standing, self._wire.get(self._statuses(ref)))
+        return made(BuildStanding, self._wire.get(self._statuses(ref)))
 
     def _statuses(self, ref: str) -> str:
         named = ref or self.branch(self.app)

@@ -39,7 +39,7 @@ from shiphorn.model.events import (
     WaveStarted,
 )
 from shiphorn.model.gates import Verdict
-from shiphorn.model.health import Outcome
+from shiphorn.model.health import Outcome, whose
 
 SLOW_AFTER_SECONDS = 2.0
 SLOW_NAMED = 4
@@ -222,7 +222,7 @@ class Progress:
         if self._unwell <= ERRORS_SHOWN:
             mark, words = told
             self._console.print(
-                f"{mark} {escape(event.host)} {escape(event.check)} {words}: {escape(event.message)}"
+                f"{mark} {escape(whose(event.host))} {escape(event.check)} {words}: {escape(event.message)}"
             )
         elif self._unwell == ERRORS_SHOWN + 1:
             self._console.print("[yellow]! ...[/] more checks are not well")

@@ -15,7 +15,7 @@ from shiphorn.errors import Refused
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from shiphorn.service.builds.reporting import Standing
+    from shiphorn.service.builds.reporting import BuildStanding
 
 _STATES = ("pending", "success", "failure")
 _MARKS = {"success": "[green]✓[/]", "pending": "[yellow]…[/]", "failure": "[red]✗[/]"}
@@ -66,7 +66,7 @@ def builds(
     _show(terminal.console(), found)
 
 
-def _show(console: Console, found: Standing) -> None:
+def _show(console: Console, found: BuildStanding) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from shiphorn.model.forge import REPORTED  # noqa: PLC0415

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from shiphorn.cli.show import state, table
 from shiphorn.model.endpoints import EndpointState
-from shiphorn.model.times import exact, span
+from shiphorn.model.times import span
 from shiphorn.service.endpoints.listed import Standing
 
 
@@ -18,7 +18,7 @@ def show_endpoints(console: Console, found: Sequence[Standing], now: float) -> N
     if not found:
         console.print("No branch has an endpoint. Give one to it: [cyan]horn endpoint create BRANCH[/]")
         return
-    shown = table("name", "branch", "url", "runs", "deploy", "of", "until")
+    shown = table("name", "branch", "url", "runs", "deploy", "of", "ends")
     for one in found:
         endpoint = one.endpoint
         shown.add_row(
@@ -28,7 +28,7 @@ def show_endpoints(console: Console, found: Sequence[Standing], now: float) -> N
             f"[yellow]{one.live.sha[:8]}[/]" if one.live else "[dim]nothing yet[/]",
             f"{one.last.id} {state(one.last.state)}" if one.last else "",
             escape(endpoint.owner),
-            _until(one, now),
+            _ends(one, now),
         )
     console.print(shown)
     for one in found:
@@ -36,9 +36,9 @@ def show_endpoints(console: Console, found: Sequence[Standing], now: float) -> N
             console.print(f"[yellow]{escape(one.endpoint.full_name)}[/]: {escape(one.endpoint.problem)}")
 
 
-def _until(one: Standing, now: float) -> str:
+def _ends(one: Standing, now: float) -> str:
     if one.endpoint.state == EndpointState.REMOVING:
         return "[yellow]being removed[/]"
     if one.endpoint.has_expired(now):
-        return f"[yellow]expired {exact(one.endpoint.expires_at, now)}[/]"
-    return f"{exact(one.endpoint.expires_at, now)} [dim](in {span(one.endpoint.expires_at - now)})[/]"
+        return "[yellow]has expired[/]"
+    return f"in {span(one.endpoint.expires_at - now)}"

@@ -151,6 +151,13 @@ def _show_checks(console: Console, hosts: Sequence[HostPreview]) -> None:
         console.print("[bold]watch[/], before the deploy once, and after the switch until it is decided")
     for key, check in sorted(told.items()):
         what = check.name if len(same[key]) == 1 else check.group
+        if check.metric is not None:
+            who = "all switched hosts together" if check.together else "each host by itself"
+            console.print(
+                f"  {escape(what)} [dim]{who}, every {check.interval_seconds:g} s; "
+                f"{escape(check.metric.rule)}[/] [cyan]{escape(names(same[key]))}[/]"
+            )
+            continue
         who = "on the host itself" if check.on_host else "from here"
         rule = f"{check.successes} in a row are healthy, more than {check.failures} failures unhealthy"
         console.print(

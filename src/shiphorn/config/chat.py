@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.positions import Key
+from shiphorn.config.slack import SlackAppEntry
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Name, Text
 from shiphorn.model.chat import Shown
@@ -141,6 +142,7 @@ class ChatEntry(Strict):
     """Where people talk to shiphorn."""
 
     irc: dict[Name, IrcEntry] = Field({}, description="Networks of IRC, by a name that stays theirs.")
+    slack: dict[Name, SlackAppEntry] = Field({}, description="Apps of Slack, by name.")
 
     @property
     def audiences(self) -> list[Audience]:

@@ -91,10 +91,7 @@ class ForgeEntry(Strict):
         if kind.has_repositories and self.url is None and kind not in PUBLIC:
             raise ValueError(f"a forge of the kind {kind} needs its url")
         if not kind.has_repositories and self.repositories is None:
-            raise ValueError(
-                f"{kind} has no repositories of its own: say which it may speak for, "
-                'repositories: ["github.com/acme/*"]'
-            )
+            raise ValueError(f'{kind} needs "repositories" to speak for: ["github.com/acme/*"]')
         if self.deployments and not kind.has_repositories:
             raise ValueError(f"{kind} cannot be told of deploys: leave deployments out")
         if self.deployments and self.token is None:

@@ -58,7 +58,7 @@ from shiphorn.model.target import DEFAULT_REGION, Host
 from shiphorn.model.waves import Waves
 
 FILE_NAME = "deploy.yml"
-_GUARDED = ("gates", "freezes")
+_GUARDED = ("gates", "freezes", "auto", "branches")
 _APP_KEYS = ("app", "repo", "repo_tree", "branch")
 _HOST_KEYS = ("name", "address", "port", "zone", "roles")
 _OF_ENDPOINTS = (
@@ -423,7 +423,7 @@ def load_data(data: dict[str, Any], positions: Positions, text: str, path: Path)
 def guarded_by(config: Config, base: Config) -> Config:
     """A config of a commit with the gates of the branch that it is to come to: none takes off its own.
 
-    Gates, freezes and the branch itself are those of `base`, in each environment that it has.
+    Gates, freezes, and which branch that is, are those of `base`, in each environment that it has.
     """
     data = deepcopy(config._data)  # noqa: SLF001 - both are of this module
     if config.branch != base.branch:

@@ -33,6 +33,7 @@ from shiphorn.config.schema import (
     WavesEntry,
 )
 from shiphorn.config.service import NotifierEntry, OidcEntry, ServiceFile, SignIn
+from shiphorn.config.slack import SlackAppEntry
 from shiphorn.config.sources import SourceEntry
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
@@ -103,6 +104,7 @@ _SERVICE_SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ..
     ("chat", ChatEntry, None),
     ("A network of `irc`", IrcEntry, None),
     ("A channel of `channels`", ChannelEntry, None),
+    ("An app of Slack", SlackAppEntry, None),
     ("metrics", MetricsEntry, None),
     ("graphite", GraphiteEntry, None),
     ("statsd", StatsdEntry, None),

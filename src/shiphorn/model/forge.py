@@ -179,7 +179,10 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deploy as forges know it. `run` is unique everywhere; `url` its page, "" when nobody knows."""
+    """A deploy as forges know it. `run` is unique everywhere; `url` its page, "" when nobody knows.
+
+    `visit` is where an endpoint is reached, "" for what is there to stay.
+    """
 
     run: str
     environment: str
@@ -189,6 +192,7 @@ class Deployment:
     is_tag: bool
     description: str
     url: str = ""
+    visit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,11 @@ class Health:
         return Outcome.WATCHING
 
 
+def whose(host: str) -> str:
+    """Who a check is about, in words: a host, or all that are judged together."""
+    return "all switched hosts" if host.startswith(EVERY) else host
+
+
 def before(host: str, check: Check, tried: Tried, at: float) -> Health:
     """How a check stands before the deploy, by the try that was made then."""
     baseline = Verdict.UNCLEAR if tried.verdict == Verdict.MISSING else tried.verdict

@@ -20,6 +20,7 @@ from shiphorn.store.marks import Marks
 from shiphorn.store.measured import MeasuredChecks
 from shiphorn.store.members import Members
 from shiphorn.store.notified import Notified
+from shiphorn.store.once import Once
 from shiphorn.store.people import People
 from shiphorn.store.postgres import explaining, place, require_version
 from shiphorn.store.pulse import Pulse
@@ -70,6 +71,7 @@ class Store:
         self.forge_deployments = ForgeDeployments(database)
         self.tallies = Tallies(database)
         self.told = Told(database)
+        self.once = Once(database)
         self.endpoints = Endpoints(database)
 
     @property

@@ -593,3 +593,12 @@ told_messages = Table(
     Column("at", Float, nullable=False),
 )
 """The message of a chat that tells of a deploy, and is written anew when there is more to tell."""
+
+taken_once = Table(
+    "taken_once",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("at", Float, nullable=False),
+    Index("taken_once_at", "at"),
+)
+"""Requests of chats that were taken, by what names each: it is not taken again."""

@@ -18,7 +18,7 @@ from shiphorn.adapters.vault import Vault
 from shiphorn.service.people.cli_sign_in import MOST_QUESTIONS, QUESTIONS_SECONDS
 from shiphorn.service.people.pace import Pace
 from shiphorn.service.service import Service
-from shiphorn.web import alive, filters, hooks
+from shiphorn.web import alive, filters, hooks, slack
 from shiphorn.web.api import PATH, api
 from shiphorn.web.api.description import openapi
 from shiphorn.web.api.encoding import ShownFields
@@ -50,11 +50,11 @@ def make_app(
         cookie_path=site.base or "/",
         cookie_secure=site.secure,
         cookie_samesite="lax",
-        exclude=[f"^{site.base}/{part}/" for part in ("api", "static", "hooks")],
+        exclude=[f"^{site.base}/{part}/" for part in ("api", "static", "hooks", "slack")],
     )
     return Litestar(
         path=site.base,
-        route_handlers=[*PAGES, *alive.ROUTES, *hooks.ROUTES, api(), _static()],
+        route_handlers=[*PAGES, *alive.ROUTES, *hooks.ROUTES, *slack.ROUTES, api(), _static()],
         include_in_schema=False,
         openapi_config=openapi(f"{PATH}/schema"),
         plugins=[ShownFields()],

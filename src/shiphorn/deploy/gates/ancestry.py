@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from shiphorn.deploy.gates.setting import Setting
+from shiphorn.deploy.out import leads_back
 from shiphorn.errors import SourceError
 from shiphorn.model.events import Merged
 from shiphorn.model.gates import Answer, Question, Verdict
@@ -26,7 +27,8 @@ class ContainsLive:
     """Refuses a commit that would overwrite what is live: somebody else's build would be gone.
 
     Going back to a commit that what is live came from is no accident, unless what is live was ordered later;
-    a `strict` one refuses it all the same.
+    a `strict` one refuses it all the same. Nor is it one where a branch was out under a lock, and the base
+    branch comes back: whose turn that is the lock says.
     """
 
     name = "contains live"
@@ -34,6 +36,7 @@ class ContainsLive:
     def __init__(self, setting: Setting, *, strict: bool) -> None:
         self._store = setting.world.store
         self._source = setting.world.source(setting.config)
+        self._config = setting.config
         self._strict = strict
 
     async def ask(self, question: Question) -> Answer:
@@ -49,6 +52,9 @@ class ContainsLive:
             return self._pass("contains what is live")
         if not self._strict and not await self._source.log(live, sha, limit=1):
             return self._back(question, lost)
+        branch = await leads_back(self._store, self._source, self._config, question.order.environment, sha)
+        if branch:
+            return self._pass(f"goes back from branch {branch}")
         return self._refuse(question, f"you would overwrite {listed(lost)}")
 
     def _back(self, question: Question, lost: Sequence[Commit]) -> Answer:
@@ -85,7 +91,7 @@ class UpToDate:
     def __init__(self, setting: Setting, *, merges: bool) -> None:
         self._store = setting.world.store
         self._source = setting.world.source(setting.config)
-        self._base = setting.config.branch
+        self._base = setting.config.base(setting.environment)
         self._merges = merges
         self._fetched = 0.0
 

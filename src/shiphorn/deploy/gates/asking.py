@@ -131,7 +131,7 @@ async def pass_all(deployment: Deployment) -> str:
             deployment.tell(GatesOverridden(deployment.id, time.time(), names, order.actor, order.forced))
             return f"overridden: {', '.join(names)}"
         require_open(order, answers)
-        if not order.forced and await _merged(deployment, found, question, answers):
+        if await _merged(deployment, found, question, answers):
             continue
         deployment.check_stop()
         await asyncio.sleep(POLL_SECONDS)
@@ -191,12 +191,15 @@ async def _merged(
     for one, answer in zip(found, answers, strict=True):
         if not isinstance(one.gate, UpToDate) or answer.verdict != Verdict.WAIT:
             continue
+        if not _holds(deployment.record.order, answer):
+            continue
         record = deployment.record
         branch = await one.gate.branch(question)
         sha = await one.gate.merged(question, record.started_at)
         if sha and sha != question.sha:
             # The event first: should this process die in between, the merge is found again, and told again.
-            deployment.tell(Merged(deployment.id, time.time(), deployment.config.branch, branch, sha))
+            base = deployment.config.base(record.order.environment)
+            deployment.tell(Merged(deployment.id, time.time(), base, branch, sha))
             deployment.change(sha=sha)
             return True
     return False

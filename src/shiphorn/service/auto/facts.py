@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shiphorn.config.auto import AutoEntry
 from shiphorn.config.load import Config
 from shiphorn.deploy import resolve
-from shiphorn.deploy.branches import MERGED_AS, out_with
+from shiphorn.deploy.out import MERGED_AS, out_with
 from shiphorn.model.auto import AutoRecord, Written
 from shiphorn.model.health import Outcome
 from shiphorn.model.history import DeployRow, Place, Standings
@@ -116,7 +116,7 @@ async def _of_branch(
     if auto.on == "push":
         ready = {sha: Ready(since, "was pushed", f"{branch} was pushed to") for sha, since in seen.items()}
     else:
-        key, required = repository_key(config.repo), auto.required
+        key, required = repository_key(config.repo), required_contexts(config, environment, auto)
         said = await asyncio.to_thread(store.statuses.of_commits, list(seen), key)
         ready = {sha: green(said.get(sha, []), required, branch, known.at) for sha in seen}
         seen = {}
@@ -181,6 +181,12 @@ def _standing(place: Place, row: DeployRow, known: OnRecord, healthy: float) -> 
 
 def _candidates(coming: Sequence[Written], ready: Mapping[str, Ready]) -> list[Candidate]:
     return [Candidate(one.commit.sha, ready[one.commit.sha], one.skips) for one in coming]
+
+
+def required_contexts(config: Config, environment: str, auto: AutoEntry) -> Sequence[str]:
+    """The contexts that have to be green, globs: its own, else the gate's; none for whatever is said."""
+    tests = config.gates(environment).tests
+    return auto.required or (tests if isinstance(tests, list) else [])
 
 
 def _made(store: Store, record: AutoRecord, facts: Facts) -> dict[str, int]:

@@ -91,7 +91,8 @@ class Robot:
         """Bring mirrors up to date that are too old: whether a branch has moved."""
         apps = self._service.apps
         wanted = [config for config, _ in self._places()]
-        out = {lock.app for lock in self._service.store.locks.in_force(time.time()) if lock.branch}
+        locks = await asyncio.to_thread(self._service.store.locks.in_force, time.time())
+        out = {lock.app for lock in locks if lock.branch}
         wanted += [apps.config(name) for name in apps.names() if name in out]
         return await self._mirrors.refresh(wanted)
 

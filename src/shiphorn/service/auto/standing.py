@@ -16,6 +16,7 @@ from shiphorn.model.people import Caller, Role
 from shiphorn.model.times import span
 from shiphorn.service.access import require
 from shiphorn.service.audit import record as audit
+from shiphorn.service.auto.facts import required_contexts
 from shiphorn.service.service import Service
 from shiphorn.store.store import Store
 
@@ -147,7 +148,8 @@ def _rule(config: Config, name: str, auto: AutoEntry) -> str:
     if auto.after is not None:
         how_long = f", once it has been well there for {span(auto.healthy)}" if auto.healthy else ""
         return f"what {auto.after} runs{how_long}"
-    required = f": {', '.join(auto.required)}" if auto.required else ""
+    contexts = required_contexts(config, name, auto)
+    required = f": {', '.join(contexts)}" if contexts else ""
     when = f"when it is green{required}" if auto.on == "green" else "when it is pushed to"
     delay = f", {span(auto.delay)} later" if auto.delay else ""
     return f"{config.base(name)}, {when}{delay}"

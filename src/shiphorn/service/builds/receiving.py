@@ -25,7 +25,7 @@ from shiphorn.store.received import FAILED, IGNORED, TAKEN
 
 MOST_BYTES = 1_000_000
 AT_ONCE = 4
-_NAME_CHARACTERS = 100
+_NAME_CHARACTERS, _ONCE_CHARACTERS = 100, 200
 
 _log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ async def _believed(
     if body is None:
         return await _refuse(service, came, Answered(400, "refused", "it is not a JSON object.", "SH915"))
     if not await asyncio.to_thread(
-        received.take, came.nonce, verified.delivery, verified.digest, **came.columns()
+        received.take, came.nonce, verified.delivery[:_ONCE_CHARACTERS], verified.digest, **came.columns()
     ):
         said = "it was taken before: nothing is done again."
         return await _refuse(service, came, Answered(409, "refused", said, "SH916"))

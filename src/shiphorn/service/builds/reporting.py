@@ -18,7 +18,6 @@ from shiphorn.model.release import Commit
 from shiphorn.model.statuses import BuildState, CommitStatus, overall, repository_key
 from shiphorn.service.access import require
 from shiphorn.service.audit import record
-from shiphorn.service.builds.repositories import commit_url, compare_url
 from shiphorn.service.service import Service
 
 
@@ -33,33 +32,12 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BuildStanding:
     """How a commit stands: what all say together, None when nobody says anything, and what each says."""
 
     commit: Commit
     overall: BuildState | None
     statuses: list[CommitStatus]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is said of a commit, and where its forge has pages of it; "" where there is none."""
-
-    statuses: list[CommitStatus]
-    page: str
-    comparison: str
-
-
-async def told(service: Service, caller: Caller, app: str, sha: str, since: str) -> Told:
-    """What is said of a commit, and its pages: also of what came `since` another one."""
-    config, of_service = service.config(caller, app), service.apps.service
-    key = repository_key(config.repo)
-    found = await asyncio.to_thread(service.store.statuses.of_commit, sha, key)
-    return Told(
-        found,
-        commit_url(of_service, config.repo, sha),
-        compare_url(of_service, config.repo, since, sha),
-    )
 
 
 async def report(service: Service, caller: Caller, app: str, ref: str, said: Report) -> CommitStatus:
@@ -75,7 +53,7 @@ async def report(service: Service, caller: Caller, app: str, ref: str, said: Rep
     return made
 
 
-async def standing(service: Service, caller: Caller, app: str, ref: str) -> Standing:
+async def standing(service: Service, caller: Caller, app: str, ref: str) -> BuildStanding:
     """How a commit stands. Raises NotFound SH580, SourceError."""
     return await look(service.world, service.config(caller, app), ref)
 
@@ -98,9 +76,9 @@ async def put(world: World, config: Config, ref: str, said: Report) -> CommitSta
     return one
 
 
-async def look(world: World, config: Config, ref: str) -> Standing:
+async def look(world: World, config: Config, ref: str) -> BuildStanding:
     """How a commit stands. Raises SourceError."""
     commit = await resolve.find(world.source(config), ref or config.branch)
     key = repository_key(config.repo)
     found = await asyncio.to_thread(world.store.statuses.of_commit, commit.sha, key)
-    return Standing(commit, overall(found), found)
+    return BuildStanding(commit, overall(found), found)

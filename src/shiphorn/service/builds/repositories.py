@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shiphorn.config.forges import well_known
 from shiphorn.config.load import Config
@@ -47,6 +48,19 @@ def compare_url(config: ServiceConfig, repo: str, old: str, new: str) -> str:
     """The page of what came between two commits; "" where there is none."""
     forge, path = _home(config, repo)
     return forge.compare_url(path, old, new) if forge is not None and old and new and old != new else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages of a commit at its forge: its own, and of what came since another one; "" for none."""
+
+    commit: str
+    comparison: str
+
+
+def pages(config: ServiceConfig, repo: str, sha: str, since: str) -> Pages:
+    """The pages of a commit of a repository."""
+    return Pages(commit_url(config, repo, sha), compare_url(config, repo, since, sha))
 
 
 def _home(config: ServiceConfig, repo: str) -> tuple[Forge | None, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from shiphorn.config.load import Config
 from shiphorn.errors import DatabaseError, NotFound, SourceError
 from shiphorn.model.deploy import Deploy, DeployState, Kind, Phase
+from shiphorn.model.endpoints import is_endpoint
 from shiphorn.model.events import DeployFinished, PhaseStarted
 from shiphorn.model.forge import Deployment, Forge, Progress
 from shiphorn.model.graph import RefKind
@@ -179,7 +180,13 @@ class Teller:
             is_tag,
             described(deploy),
             f"{url}/deploys/{deploy.id}" if url else "",
+            await asyncio.to_thread(self._visit, order.app, order.environment),
         )
+
+    def _visit(self, app: str, environment: str) -> str:
+        """Where an endpoint is reached; "" for any other environment."""
+        there = self._service.store.endpoints.there(app) if is_endpoint(environment) else []
+        return next((one.url for one in there if one.full_name == environment), "")
 
     async def _ref(self, deploy: Deploy) -> tuple[str, bool]:
         """The branch or tag that a deploy was ordered by, and whether it is a tag; else the app's branch."""

@@ -26,7 +26,7 @@ from shiphorn.model.events import (
     WaveStarted,
 )
 from shiphorn.model.gates import Answer
-from shiphorn.model.health import Outcome
+from shiphorn.model.health import EVERY, Outcome
 
 _DEPLOY = tuple(phase for phase in Phase if phase != Phase.ROLLBACK)
 _WORTH_TELLING_SECONDS = 0.1
@@ -182,7 +182,7 @@ def _moments(happened: Iterable[Event]) -> Iterable[Moment]:
         if isinstance(event, HostChanged | HealthChanged):
             if what:
                 alike = alike or _Alike(event, what)
-                alike.hosts.append(event.host)
+                alike.hosts.append(_whom(event))
         elif (moment := _moment(event)) is not None:
             yield moment
     if alike is not None:
@@ -199,6 +199,13 @@ def _of_a_host(event: Event) -> str:
             return f"{event.outcome.replace('_', ' ')}: {event.message}"
         case _:
             return ""
+
+
+def _whom(event: HostChanged | HealthChanged) -> str:
+    """The host; of all that are judged together the check says more."""
+    if isinstance(event, HealthChanged) and event.host.startswith(EVERY):
+        return event.check
+    return event.host
 
 
 def _of_hosts(alike: _Alike) -> Moment:

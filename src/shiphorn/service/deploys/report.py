@@ -13,6 +13,7 @@ from shiphorn.model.deploy import TOLD, Deploy, DeployState, HostRun, HostState,
 from shiphorn.model.events import BuildOutput, Event, PhaseFinished, WatchProgress, event_from_json
 from shiphorn.model.health import Health, Outcome, Verdict
 from shiphorn.model.locks import Lock, Scope
+from shiphorn.service.deploys.charts import LISTED, MetricChart, chart
 from shiphorn.service.deploys.course import Course, course
 from shiphorn.service.deploys.printed import Printed, printed
 from shiphorn.store.store import Store
@@ -91,12 +92,16 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The health of a deploy's hosts. `slices` are equal parts of `seconds` from the first switch on."""
+    """The health of a deploy's hosts. `slices` are equal parts of `seconds` from the first switch on.
+
+    `metrics` are the first of the checks that measured something.
+    """
 
     checks: Sequence[CheckReport] = ()
     unwell: Sequence[Health] = ()
     slices: Sequence[Slice] = ()
     seconds: float = 0.0
+    metrics: Sequence[MetricChart] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +265,7 @@ def _health(store: Store, deploy: Deploy, begins: float, now: float) -> HealthRe
         store.health.unwell(deploy.id, UNWELL_LISTED),
         _slices(decided, seconds),
         seconds,
+        list(map(chart, store.measured.of_deploy(deploy.id, LISTED))),
     )
 
 

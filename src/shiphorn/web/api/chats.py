@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from litestar import get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from shiphorn.service.telling import chats
 from shiphorn.service.telling.chats import Network
@@ -29,7 +29,9 @@ def networks(service: TheService, caller: TheCaller) -> list[Network]:
 
 
 @post("/chats/{name:str}/test", status_code=200)
-async def test(service: TheService, caller: TheCaller, name: FromPath[str], data: ChannelToTry) -> Tried:
+async def test(
+    service: TheService, caller: TheCaller, name: FromPath[str], data: JSONBody[ChannelToTry]
+) -> Tried:
     """Say something in a channel, and wait for what comes of it."""
     return await chats.trying(service, caller, name, data.channel)
 

@@ -11,7 +11,7 @@ from shiphorn.model.statuses import BuildState, CommitStatus
 from shiphorn.service.builds import listed as forges
 from shiphorn.service.builds import reporting
 from shiphorn.service.builds.listed import Asked, Listed, Page
-from shiphorn.service.builds.reporting import Report, Standing
+from shiphorn.service.builds.reporting import BuildStanding, Report
 from shiphorn.web.api.given import Before, Limit, in_thread
 from shiphorn.web.given import TheCaller, TheService
 
@@ -55,7 +55,7 @@ def deliveries(
 @get("/apps/{app:str}/commits/{sha:str}/statuses")
 async def statuses(
     service: TheService, caller: TheCaller, app: FromPath[str], sha: FromPath[str]
-) -> Standing:
+) -> BuildStanding:
     """What is said of a commit, by any ref: all together, and each."""
     return await reporting.standing(service, caller, app, sha)
 

@@ -36,11 +36,13 @@ class Unlinked:
 def code(service: TheService, caller: TheCaller, data: Annotated[Wanted, Form]) -> Response[Any]:
     """Make a code, and show it once."""
     if data.use not in list(CodeUse):
-        raise Refused("SH940", "a code is to link an account, or for one order.")
-    made, until = chat_accounts.make_code(service.store, caller, CodeUse(data.use), time.time())
+        raise Refused("SH947", "a code is to link an account, or for one order.")
+    use, now = CodeUse(data.use), time.time()
+    made, until = chat_accounts.make_code(service.store, caller, use, now)
+    minutes = round((until - now) / 60)
     networks = service.apps.service.model.chat.irc
     nick = next((one.nick for one in networks.values()), "horn")
-    context = {"caller": caller, "code": made, "until": until, "use": data.use, "nick": nick}
+    context = {"caller": caller, "code": made, "minutes": minutes, "use": data.use, "nick": nick}
     response: Response[Any] = Template("account_code.html", context=context, status_code=200)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -16,7 +16,7 @@ from shiphorn.model.people import Caller, Role
 from shiphorn.service import heartbeat
 from shiphorn.service.auto.standing import by_place, standings
 from shiphorn.service.board import board
-from shiphorn.service.builds import reporting
+from shiphorn.service.builds.repositories import pages
 from shiphorn.service.commits import commit as commits
 from shiphorn.service.commits.graph import Graph, Standing
 from shiphorn.service.commits.histories import History
@@ -51,7 +51,7 @@ async def show(
         asked = (service, caller, app_name, history.graph, row or 0, PLAIN_COMMITS)
         plain = await asyncio.to_thread(_window, *asked)
     context |= {"plain": plain, "environment": chosen, "row": row}
-    return Template("app.html", context=context | await _panel(service, caller, app_name, look))
+    return Template("app.html", context=context | _panel(service, caller, app_name, look))
 
 
 @get("/apps/{app_name:str}/cards")
@@ -110,7 +110,7 @@ async def one(
     names = await asyncio.to_thread(_environments, service, caller, app_name)
     return Template(
         "parts/commit.html",
-        context={"caller": caller, "environments": names} | await _panel(service, caller, app_name, look),
+        context={"caller": caller, "environments": names} | _panel(service, caller, app_name, look),
     )
 
 
@@ -186,15 +186,14 @@ def _cards(service: Service, caller: Caller, app: str, history: History) -> dict
     }
 
 
-async def _panel(
-    service: Service, caller: Caller, app: str, look: commits.CommitLook | None
-) -> dict[str, Any]:
-    told = await reporting.told(service, caller, app, look.commit.sha, look.base) if look else None
+def _panel(service: Service, caller: Caller, app: str, look: commits.CommitLook | None) -> dict[str, Any]:
+    repo = service.config(caller, app).repo
+    at_forge = pages(service.apps.service, repo, look.commit.sha, look.base) if look else None
     may = look is not None and caller.may(Role.DEPLOYER, Scope(app, look.environment))
     return {
         "app": app,
         "look": look,
-        "builds": told,
+        "pages": at_forge,
         "files": diff.files(look.diff) if look and look.diff else [],
         "may_ship": may,
         "may_mark": caller.may(Role.DEPLOYER, Scope(app)),

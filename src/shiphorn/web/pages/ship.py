@@ -186,10 +186,12 @@ async def approve(
 
 async def _context(service: Service, caller: Caller, app: str, asked: MultiDict[Any]) -> dict[str, Any]:
     names = _environments(service, caller, app)
-    choice = chosen(asked, names)
+    choice, config = chosen(asked, names), service.config(caller, app)
+    if choice.environment in config.endpoint_environments and caller.sees(Scope(app, choice.environment)):
+        # That of an endpoint is come to from there; it is not among those to choose from.
+        names = [*names, choice.environment]
     if choice.environment not in names:
         raise NotFound("SH595", f"{app} has no environment {choice.environment}.", hint="Or it is not yours.")
-    config = service.config(caller, app)
     history = await service.histories.of(service.world, config, wait_seconds=0)
     found = await preview(service, caller, choice.order(app), history.graph)
     scope = Scope(app, choice.environment)

@@ -157,3 +157,9 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("notifier", "deploy_id"),
     )
+    op.create_table(
+        "taken_once",
+        sa.Column("name", sa.String(), primary_key=True),
+        sa.Column("at", sa.Float(), nullable=False),
+    )
+    op.create_index("taken_once_at", "taken_once", ["at"])
