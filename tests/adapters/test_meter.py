@@ -63,6 +63,7 @@ async def test_prometheus_gives_points_a_step_apart(meter: HttpMeter, prometheus
     assert all(now - 1 < at <= now + 0.001 for one in found for at, _ in one.points)
     nothing = await ask(meter, access, "0 * error_rate / 0", now - 1, now, step=0.5)
     assert all(value != value for one in nothing for _, value in one.points)
+    assert await ask(meter, access, "error_rate", now - 0.1, now, step=0.2) == []
     refused = await problem(meter, access, "rate(")
     assert refused.code == "SH448"
     assert "refused the query (400): 1:6: parse error: unclosed left parenthesis" in refused.message

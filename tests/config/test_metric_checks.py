@@ -96,6 +96,7 @@ def test_what_does_not_go_together_is_told() -> None:
   - {unit: x.service, compare: control}
   - {prometheus: up, min: 2, max: 1}
   - {prometheus: up, compare: baseline, tolerance: -1}
+  - {prometheus: up, max: 1, window: 10s}
 """
     ) == [
         "watch[0]: it needs limits (max, min) or something to compare with (compare), and not both",
@@ -113,6 +114,7 @@ def test_what_does_not_go_together_is_told() -> None:
         "watch[9]: a check of kind unit has no compare",
         "watch[10]: min is more than max, so that nothing is well",
         "watch[11].tolerance: it has to be a share such as 10%, or an amount such as 0.02",
+        "watch[12]: window is shorter than step, so that there are no points",
     ]
 
 

@@ -51,6 +51,9 @@ class HttpMeter:
         """As the port says."""
         step = max(step_seconds, (until - since) / MOST_POINTS)
         is_graphite = access.kind == "graphite"
+        if not is_graphite and since + step > until:
+            # It would answer with a value of before.
+            return []
         path = "/render" if is_graphite else "/api/v1/query_range"
         form = _render(query, since, until) if is_graphite else _range(query, since, until, step)
         try:
@@ -132,8 +135,7 @@ def _render(query: str, since: float, until: float) -> dict[str, str]:
 def _range(query: str, since: float, until: float, step: float) -> dict[str, str]:
     # What is asked of an instant looks back from it: the first one is a step after the beginning.
     start = since + step
-    start = min(start, until)
-    return {"query": query, "start": f"{start:.3f}", "end": f"{until:.3f}", "step": f"{step:.3f}"}
+    return {"query": query, "start": f"{since + step:.3f}", "end": f"{until:.3f}", "step": f"{step:.3f}"}
 
 
 def _of_graphite(found: Any) -> list[list[Point]]:

@@ -165,6 +165,8 @@ def fits(entry: MetricKeys, given: set[str]) -> None:
         raise ValueError("{hosts} stands for all of them: it goes with neither {host} nor {address}")
     if entry.compare == "control" and not has & {"hosts", *_OF_ONE}:
         raise ValueError("to compare with other hosts the query needs {host}, {address} or {hosts}")
+    if entry.prometheus is not None and entry.window is not None and entry.window < entry.step:
+        raise ValueError("window is shorter than step, so that there are no points")
     if entry.prometheus is None and "step" in given:
         raise ValueError("step is for Prometheus; Graphite gives points as it keeps them")
 
