@@ -109,7 +109,6 @@ def robots(folder: Path, graphite: Graphite, irc: Ngircd, origin: Origin) -> Ite
                 },
                 "env": {"PORT": "0", "APP_ENV": "{environment}", "REGION": "{region}", "CURRENCY": "EUR"},
             },
-            "sources": {"graphite": {"graphite": graphite.url}},
             "forges": {
                 "builds": {
                     "kind": "generic",
@@ -138,6 +137,7 @@ def robots(folder: Path, graphite: Graphite, irc: Ngircd, origin: Origin) -> Ite
         app = {
             "app": "shop",
             "repo": str(origin.path),
+            "sources": {"graphite": {"graphite": graphite.url}},
             "environments": {
                 "production": {
                     "deploy_to": "~/production/{app}",
@@ -183,7 +183,7 @@ async def _whole_story(site: Site, origin: Origin, monitoring: Monitoring, grace
     _report(site, origin, first, "success")
     began = await asyncio.to_thread(_ended, site, 1)
     assert (began.state, began.message) == (DeployState.SUCCEEDED, "")
-    assert await grace.said("successfully") == "shop/main successfully deployed to production"
+    assert await grace.said("successfully") == "shop successfully deployed to production"
 
     second = await asyncio.to_thread(origin.push, "2", "Faster, they said")
     _report(site, origin, second, "pending")
@@ -193,10 +193,10 @@ async def _whole_story(site: Site, origin: Origin, monitoring: Monitoring, grace
     assert (ended.sha, ended.order.actor, ended.state) == (second, "shiphorn", DeployState.ROLLED_BACK)
     assert "errors a second" in ended.message
     assert await grace.said("being deployed") == (
-        f"shop/main ({second[:8]}) is being deployed to production by shiphorn"
+        f"shop ({second[:8]}) is being deployed to production by shiphorn"
     )
     told = await grace.said("went wrong")
-    assert f"shop/main ({second[:8]}) went wrong in production and was taken back" in told
+    assert f"shop ({second[:8]}) went wrong in production and was taken back" in told
     with site.store() as store:
         locks = store.locks.in_force(time.time(), Scope("shop", "production"))
     assert [lock.deploy_id for lock in locks] == [2]
