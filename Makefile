@@ -12,7 +12,7 @@ demo: $(VENV)/.installed ## Set up, and show shiphorn at work on a fleet of host
 
 test: $(VENV)/.installed-dev ## Run all tests, against real programs (installs Debian packages if it may)
 	@scripts/install_debian_packages.sh
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.installed-dev ## Kill the deployer at every point there is, and see that deploys end the same
 	@scripts/install_debian_packages.sh

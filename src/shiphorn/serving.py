@@ -44,6 +44,7 @@ from shiphorn.service.endpoints import labels
 from shiphorn.service.endpoints.keeper import Keeper
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.figures import of_all
+from shiphorn.service.operations import rubbish
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.told import log_event
 from shiphorn.service.people.sign_in import needs_set_up, purge
@@ -190,7 +191,8 @@ async def serve(listening: Listening, announce: Callable[[Site, str], None]) -> 
         vault = open_vault(home().state)
         code = secrets.token_urlsafe(9) if needs_set_up(world.store) else ""
         lag = Lag()
-        metrics = Metrics(world.store, apps, {"pages": lag, "deploys": thread.lag}, service.figures)
+        lags = {"pages": lag, "deploys": thread.lag}
+        metrics = Metrics(world.store, apps, lags, service.figures, service.known)
         app = make_app(
             service,
             vault,
@@ -275,6 +277,7 @@ def _background(service: Service, vault: Vault, lag: Lag, networks: Networks) ->
                 lambda: networks.work(service),
                 lambda: networks.announcer(service).work(),
                 lag.watch,
+                rubbish.collect,
             )
             tasks = [group.create_task(_steadily(work)) for work in works]
             yield

@@ -17,6 +17,11 @@ async def test_a_host_that_was_away_is_behind_and_catches_up(site: Site) -> None
     status = await site.horn("status", "production", "--json")
     assert {host["host"]["name"]: host["standing"] for host in status.json[0]["hosts"]}["web2.us"] == "behind"
     assert f"behind, should run {release}: web2.us" in (await site.horn("status", "production")).out
+    plan = await site.horn("converge", "production", "--plan", "--json")
+    (planned,) = plan.json
+    assert (planned["release"], [one["host"]["name"] for one in planned["hosts"]]) == (release, ["web2.us"])
+    assert {"stage", "flip", "rollback"} <= planned["hosts"][0]["scripts"].keys()
+    assert "" in site.pages(), "a plan changes nothing"
     done = await site.horn("converge", "production")
     assert done.status == 0, done.out
     assert "1 host in " in done.out

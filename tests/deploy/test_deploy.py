@@ -118,6 +118,12 @@ async def test_a_rollback_takes_all_hosts_to_the_same_release_and_keeps_the_othe
     first = (await site.deploy("--json")).json["deploy"]["release"]
     site.commit("two")
     second = (await site.deploy("--json")).json["deploy"]["release"]
+    plan = (await site.horn("rollback", "production", "--plan", "--json")).json
+    assert plan["release"] == first
+    assert plan["commits"] == []
+    assert len(plan["removed"]) == 1
+    assert list(plan["hosts"][0]["scripts"]) == ["connect", "clock", "probe", "flip", "finish", "rollback"]
+    assert f"back to release {first}" in (await site.horn("rollback", "production", "--plan")).out
     done = await site.horn("rollback", "production", "--yes")
     assert done.status == 0
     assert site.pages() == ["one"] * 6

@@ -34,18 +34,6 @@ async def test_a_deploy_and_all_that_is_on_record_is_in_the_one_database(
     assert list((site.folder / "state").rglob("*.db*")) == []
 
 
-async def test_a_killed_deploy_is_resumed_without_running_a_command_twice(site: Site) -> None:
-    site.config["commands"]["stage"] = [WAIT]
-    process = await site.start("deploy", "production", "--yes")
-    await site.until(lambda: site.everywhere("waiting"))
-    await site.kill(process)
-    site.touch_everywhere("go")
-    done = await site.horn("resume", "1")
-    assert done.status == 0, done.out + done.err
-    assert site.pages() == ["one"] * 6
-    assert {(site.fleet.home(name) / "ran").read_text() for name in site.names} == {"ran\n"}
-
-
 async def test_the_next_deploy_takes_over_from_one_that_was_killed_before_its_flip(site: Site) -> None:
     site.config["commands"]["stage"] = [WAIT]
     process = await site.start("deploy", "production", "--yes")
@@ -63,19 +51,8 @@ async def test_the_next_deploy_takes_over_from_one_that_was_killed_before_its_fl
     assert states == ["succeeded", "failed", "abandoned"]
 
 
-async def test_a_deploy_can_be_stopped_from_another_terminal(site: Site) -> None:
-    site.config["commands"]["stage"] = [WAIT]
-    process = await site.start("deploy", "production", "--yes")
-    await site.until(lambda: site.everywhere("waiting"))
-    assert (await site.horn("stop", "1")).status == 0
-    assert (await site.end(process)).status == 6
-    assert site.releases() == {()}
-    assert (await site.horn("history", "--json")).json[0]["state"] == "stopped"
-
-
-@pytest.mark.parametrize("moment", ["stage", "restart"])
-async def test_a_deploy_outlives_a_restart_of_the_server(site: Site, postgres: Database, moment: str) -> None:
-    site.config["commands"][moment] = [WAIT]
+async def test_a_deploy_outlives_a_restart_of_the_server(site: Site, postgres: Database) -> None:
+    site.config["commands"]["restart"] = [WAIT]
     process = await site.start("deploy", "production", "--yes")
     await site.until(lambda: site.everywhere("waiting"))
     await asyncio.to_thread(postgres.server.restart)

@@ -73,6 +73,7 @@ def test_who_is_agreed_to_may_do_what_the_person_may_for_ninety_days(store: Stor
     assert asked(store, LAPTOP) == Agreement.GRANTED
     caller = who(store)
     assert caller is not None
+    assert caller.via == "cli"
     assert caller.role_in(Scope("shop", "production")) == Role.DEPLOYER
     assert caller.role_in(Scope("blog", "production")) == Role.VIEWER
     assert who(store, NOW + 90 * DAY - 1) is not None

@@ -43,6 +43,8 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /endpoints/{endpoint_id}/remove": (DEPLOYER, {}),
     "GET /board": (EVERYBODY, None),
     "GET /deploys": (EVERYBODY, None),
+    "GET /deploys/whole": (EVERYBODY, None),
+    "GET /freezes": (EVERYBODY, None),
     "POST /deploys": (DEPLOYER, ORDER),
     "GET /deploys/{deploy_id}": (VIEWER, None),
     "GET /deploys/{deploy_id}/hosts": (VIEWER, None),

@@ -175,6 +175,12 @@ def test_a_rollback_picks_the_release_before_and_goes_there(
     page.goto(f"/apps/{APP}/ship?environment=staging&kind=rollback")
     expect(page.locator(".overwrites")).to_contain_text("This takes back 1 commit")
     expect(page.get_by_role("region", name="Releases that the hosts keep")).to_contain_text("live on 6")
+    page.get_by_role("button", name="Look at the hosts").click()
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("They would go back to release", timeout=20_000)
+    plan.locator("summary", has_text="web1.eu").click()
+    plan.locator("summary", has_text=re.compile("^rollback")).first.click()
+    expect(plan.locator("pre:visible").first).to_contain_text("current")
     with page.expect_navigation(url=re.compile(r"/deploys/\d+$")):
         page.get_by_role("button", name="Roll staging back").click()
     done = ended(site, int(page.url.rsplit("/", 1)[1]))

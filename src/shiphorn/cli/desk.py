@@ -45,6 +45,10 @@ class Desk(Protocol):
     def scope(self, environment: str) -> Scope:
         """An environment of the app, or all of it."""
 
+    def lacking(self, environment: str, selected: Selection) -> list[Order]:
+        """What a converge would order: one a release."""
+        ...
+
     def plan(self, order: Order) -> Plan:
         """What an order would do."""
 

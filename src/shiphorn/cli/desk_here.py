@@ -90,6 +90,10 @@ class Here(EndpointsHere):
         """What an order would do."""
         return terminal.run(_plan(self.config, order))
 
+    def lacking(self, environment: str, selected: Selection) -> list[Order]:
+        """What a converge would order."""
+        return terminal.run(_lacking(self.config, environment, selected, self.actor))
+
     def ship(self, order: Order, console: Console | None, *, mute: bool, wait: bool) -> Ended:
         """Carry out an order."""
         return terminal.run(ship(self.config, order, console, mute=mute, wait=wait))
@@ -366,12 +370,16 @@ async def _plan(config: Config, order: Order) -> Plan:
 async def _converge(
     config: Config, environment: str, selected: Selection, console: Console | None, actor: str
 ) -> list[Ended]:
+    orders = await _lacking(config, environment, selected, actor)
+    return [await ship(config, order, console, mute=True) for order in orders]
+
+
+async def _lacking(config: Config, environment: str, selected: Selection, actor: str) -> list[Order]:
     from shiphorn.service.hosts.fleet import behind  # noqa: PLC0415
     from shiphorn.wiring import open_world  # noqa: PLC0415
 
     async with open_world(lambda _: None) as world:
-        orders = await behind(world, config, environment, selected, actor)
-    return [await ship(config, order, console, mute=True) for order in orders]
+        return await behind(world, config, environment, selected, actor)
 
 
 async def _resume(deploy_id: int | None, console: Console | None) -> list[Ended]:

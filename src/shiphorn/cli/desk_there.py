@@ -26,13 +26,14 @@ from shiphorn.model.endpoints import base_of
 from shiphorn.model.health import Check as HealthCheck
 from shiphorn.model.locks import BadMark, Lock, Scope
 from shiphorn.model.release import Commit
+from shiphorn.model.settings import Command
 from shiphorn.model.statuses import CommitStatus
 from shiphorn.model.target import Host, Selection
 from shiphorn.service.auto.standing import AutoStanding
 from shiphorn.service.builds.reporting import BuildStanding, Report
 from shiphorn.service.gates import UnderWay, Why
 from shiphorn.service.hosts.doctor import Check
-from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member
+from shiphorn.service.hosts.fleet import EnvironmentStatus, KeptRelease, Member, what_lacks
 from shiphorn.service.locks import Placed
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ class There(ApprovesThere, EndpointsThere):
 
     def plan(self, order: Order) -> Plan:
         """What an order would do."""
-        return made(Plan, self._wire.post("/plan", _ordered(order)))
+        return made(Plan, self._wire.post("/plan?scripts=true", _ordered(order)))
+
+    def lacking(self, environment: str, selected: Selection) -> list[Order]:
+        """What a converge would order."""
+        path = f"{self._place(environment)}/status"
+        now = made(EnvironmentStatus, self._wire.get(path, **_selection(selected)))
+        return what_lacks(self.app, now, self.actor)
 
     def ship(self, order: Order, console: Console | None, *, mute: bool, wait: bool) -> Ended:  # noqa: ARG002
         """Give an order, and follow it."""
@@ -253,7 +260,7 @@ class There(ApprovesThere, EndpointsThere):
         places = [
             Place(
                 name,
-                (),
+                made(list[Command], hosts[0].get("build", [])) if hosts else (),
                 made(list[Member], hosts),
                 [made(list[HealthCheck], one["checks"]) for one in hosts],
             )
@@ -287,9 +294,13 @@ class There(ApprovesThere, EndpointsThere):
             more: dict[str, Any] = {}
             while len(deploys) < limit:
                 page = await talk.get(
-                    "/deploys", app=app, environment=environment, limit=min(200, limit - len(deploys)), **more
+                    "/deploys/whole",
+                    app=app,
+                    environment=environment,
+                    limit=min(200, limit - len(deploys)),
+                    **more,
                 )
-                deploys += [made(Deploy, await talk.get(f"/deploys/{row['id']}")) for row in page["items"]]
+                deploys += made(list[Deploy], page["items"])
                 if page["next"] is None:
                     break
                 more = {"before": page["next"]}

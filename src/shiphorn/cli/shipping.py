@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shiphorn.cli.answers import Ended
     from shiphorn.model.deploy import Order
 
+PlanOption = Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 ForceOption = Annotated[
     str, typer.Option("--force", metavar="REASON", help="Override gates that refuse, on record.")
@@ -37,6 +38,8 @@ NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="Fail at once when another deploy is at work there.")
 ]
 MuteOption = Annotated[bool, typer.Option("--mute", help="Do not sound the horn.")]
+
+_NOTHING_LACKS = "All hosts that can be reached run what they should."
 
 
 def deploy(
@@ -51,7 +54,7 @@ def deploy(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would happen, and change nothing.")] = False,
+    plan: PlanOption = False,
     force: ForceOption = "",
     no_wait: NoWaitOption = False,
     yes: YesOption = False,
@@ -76,7 +79,7 @@ def deploy(
         forced=force,
     )
     if plan:
-        _plan(desk, order, as_json=as_json)
+        _plan(desk, [order], as_json=as_json)
         return
     what = f"Deploy {app}@{ref or desk.branch(app)} to {environment}"
     _ask(f"{what} ({order.selection})?" if not order.selection.everything else f"{what}?", yes=yes or as_json)
@@ -92,6 +95,7 @@ def rollback(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
+    plan: PlanOption = False,
     force: ForceOption = "",
     no_wait: NoWaitOption = False,
     yes: YesOption = False,
@@ -116,6 +120,9 @@ def rollback(
         desk.actor,
         forced=force,
     )
+    if plan:
+        _plan(desk, [order], as_json=as_json)
+        return
     _ask(f"Roll {desk.app} in {environment} back to {to or 'the release before'}?", yes=yes or as_json)
     _finish(desk.ship(order, _console(as_json=as_json), mute=True, wait=not no_wait), as_json=as_json)
 
@@ -126,6 +133,7 @@ def converge(
     zone: ZoneOption = None,
     role: RoleOption = None,
     hosts: HostsOption = None,
+    plan: PlanOption = False,
     every: Annotated[
         float | None,
         typer.Option("--every", metavar="SECONDS", min=1, help="Look again and again, until Ctrl-C."),
@@ -138,9 +146,16 @@ def converge(
     """Bring hosts that are behind, have drifted or are new to the release that they should run."""
     desk = desk_for(config, of, local=local)
     selected = terminal.selection(region, zone, role, hosts)
+    if plan:
+        lacking = desk.lacking(environment, selected)
+        if lacking or as_json:
+            _plan(desk, lacking, as_json=as_json, listed=True)
+        else:
+            terminal.console().print(_NOTHING_LACKS)
+        return
     while True:
         results = desk.converge(environment, selected, _console(as_json=as_json))
-        well = _show_all(results, "All hosts that can be reached run what they should.", as_json=as_json)
+        well = _show_all(results, _NOTHING_LACKS, as_json=as_json)
         if every is None:
             raise SystemExit(0 if well else DeployFailed.exit_status)
         time.sleep(every)
@@ -174,14 +189,15 @@ def parse_words(words: list[str]) -> tuple[str, str, str]:
     return name, ref, parts[-1]
 
 
-def _plan(desk: Desk, order: Order, *, as_json: bool) -> None:
-    made = desk.plan(order)
+def _plan(desk: Desk, orders: Sequence[Order], *, as_json: bool, listed: bool = False) -> None:
+    plans = [desk.plan(order) for order in orders]
     if as_json:
-        terminal.print_json(made)
+        terminal.print_json(plans if listed else plans[0])
         return
     from shiphorn.cli.show_plan import show  # noqa: PLC0415
 
-    show(terminal.console(), made)
+    for made in plans:
+        show(terminal.console(), made)
 
 
 def _console(*, as_json: bool) -> Console | None:

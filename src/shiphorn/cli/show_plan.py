@@ -29,13 +29,20 @@ _PLACES = {
 def show(console: Console, plan: Plan) -> None:
     """Show a plan. Nothing was changed to make it."""
     order, commit = plan.order, plan.commit
-    console.print(
-        f"[bold]Plan[/]: {escape(order.app)} [bold]{commit.short}[/] {escape(commit.subject)} "
-        f"[dim]({escape(commit.author)})[/] to [bold]{escape(order.environment)}[/]. Nothing is changed."
-    )
+    what = f"{escape(order.app)} [bold]{commit.short}[/] {escape(commit.subject)}"
+    what += f" [dim]({escape(commit.author)})[/]" if commit.author else ""
+    if plan.switches_back:
+        where = f"back to release [bold]{plan.release}[/] in [bold]{escape(order.environment)}[/]"
+    else:
+        where = f"to [bold]{escape(order.environment)}[/]"
+        where += f", as release [bold]{plan.release}[/] on hosts that lack it" if plan.release else ""
+    console.print(f"[bold]Plan[/]: {what} {where}. Nothing is changed.")
     _show_commits(console, plan)
     _show_gates(console, plan)
-    _show_build(console, plan)
+    if plan.switches_back:
+        console.print("[bold]build[/]: none, the hosts have kept this release")
+    else:
+        _show_build(console, plan)
     _show_hosts(console, plan.hosts)
     _show_commands(console, Moment.STAGE, plan.hosts)
     _show_waves(console, plan)
@@ -43,12 +50,12 @@ def show(console: Console, plan: Plan) -> None:
     _show_checks(console, plan.hosts)
     _show_commands(console, Moment.FINISH, plan.hosts)
     _show_rollback(console, plan)
-    show_scripts(console, plan.hosts, is_built=plan.artifact is not None)
+    show_scripts(console, plan.hosts, is_built=plan.artifact is not None or plan.switches_back)
     if all(one.verdict != Verdict.REFUSE for one in plan.gates):
         if any(one.verdict == Verdict.WAIT for one in plan.gates):
             console.print("[yellow]Not every gate lets it through yet: this deploy would wait.[/]")
     else:
-        console.print("[red]Not every gate lets it through: this deploy would not begin.[/]")
+        console.print(f"[red]Not every gate lets it through: this {order.kind} would not begin.[/]")
     bad = [one for one in plan.hosts if one.problem is not None]
     if bad:
         console.print(f"[red]{len(bad)} of {len(plan.hosts)} hosts are not ready: this deploy would stop.[/]")

@@ -1,4 +1,4 @@
-"""Plan: everything that a deploy would do, found out without changing anything.
+"""Plan: everything that a deploy, rollback or converge would do, found out without changing anything.
 
 The texts are made by the very functions that a deploy sends to hosts. Missing from them is what a deploy
 gets only when it begins (its run, token and release), and the artifact's digest when it is not built yet.
@@ -17,7 +17,7 @@ from shiphorn.deploy.problems import problem_of
 from shiphorn.deploy.world import World
 from shiphorn.engine.fanout import each
 from shiphorn.errors import ShiphornError
-from shiphorn.model.deploy import Deploy, Order, Problem
+from shiphorn.model.deploy import Deploy, Kind, Observed, Order, Problem
 from shiphorn.model.gates import Answer, Question
 from shiphorn.model.health import Check
 from shiphorn.model.release import Artifact, Commit, Packing
@@ -64,7 +64,7 @@ class Plan:
     `live_sha` is what the hosts run now, "" when they run nothing known. `artifact` is None when
     the commit has still to be built. `limits` say how many hosts may fail, and what happens then;
     `staying` are the commands whose effects a rollback does not take back. `gates` is what each gate
-    says now.
+    says now. `release` is the one that a rollback or converge goes to; a deploy makes a new one.
     """
 
     order: Order
@@ -78,12 +78,23 @@ class Plan:
     limits: Limits
     staying: tuple[str, ...]
     gates: Sequence[Answer]
+    release: str = ""
+
+    @property
+    def switches_back(self) -> bool:
+        """Whether hosts only switch to what they have: nothing is built, and nothing brought to them."""
+        return self.order.kind == Kind.ROLLBACK
 
 
 async def make(world: World, config: Config, order: Order) -> Plan:
-    """Look at everything and change nothing. Raises what a deploy would raise before its build."""
+    """Look at everything and change nothing. Raises what it itself would raise before a build."""
     environment = config.environment(order.environment)
-    ref = resolve.named(world.store, order.app, order.environment, order.ref or config.branch)
+    if order.kind == Kind.DEPLOY:
+        ref = resolve.named(world.store, order.app, order.environment, order.ref or config.branch)
+    elif order.kind == Kind.CONVERGE:
+        ref = resolve.sha_to_catch_up_with(world.store, order)
+    else:
+        ref = ""
     hosts = await discover.choose(config, environment, order.selection, world.inventory)
     record = Deploy(
         id=0,
@@ -97,26 +108,53 @@ async def make(world: World, config: Config, order: Order) -> Plan:
     deployment = Deployment(world, record, config, environment)
     deployment.place(discover.in_waves(environment, hosts))
     world.fleet.warm(deployment.targets.values())
-    commit = await resolve.find(deployment.source, ref)
-    deployment.preview(sha=commit.sha, release=resolve.next_release(world.store, order))
+    if ref:
+        commit = await resolve.find(deployment.source, ref)
+        makes = order.kind == Kind.DEPLOY
+        release = resolve.next_release(world.store, order) if makes else order.ref
+        deployment.preview(sha=commit.sha, release=release)
     targets = list(deployment.targets.values())
     found = await each(targets, lambda target: probe.look(deployment, target), at_once=deployment.at_once)
+    if not ref:
+        commit, release = await _kept(deployment, found)
     live = _live(found) or resolve.live_sha(world.store, order.app, order.environment)
     source = deployment.source
-    known = bool(live) and await source.has(live)
+    known = bool(live) and bool(commit.sha) and await source.has(live) and await source.has(commit.sha)
+    switches_back = order.kind == Kind.ROLLBACK
     return Plan(
         order,
         commit,
         live,
         await source.log(live, commit.sha) if known else [],
         await source.log(commit.sha, live) if known else [],
-        tuple(command.run for command in environment.build),
-        build.find(deployment),
+        () if switches_back else tuple(command.run for command in environment.build),
+        None if switches_back else build.find(deployment),
         [await _preview(deployment, target, facts) for target, facts in zip(targets, found, strict=True)],
         environment.limits,
-        _staying(deployment),
+        () if switches_back else _staying(deployment),
         await gates.ask_all(world, config, Question(order, commit.sha, live, time.time())),
+        "" if order.kind == Kind.DEPLOY else release,
     )
+
+
+async def _kept(deployment: Deployment, found: Sequence[ProbeFacts | ShiphornError]) -> tuple[Commit, str]:
+    """The release that hosts would go back to, by what those keep that answer, and its commit.
+
+    Raises Refused SH513, SH514.
+    """
+    seen = [
+        Observed(target.host.name, facts.live_release, facts.live_revision, facts.releases, time.time())
+        for target, facts in zip(deployment.targets.values(), found, strict=True)
+        if isinstance(facts, ProbeFacts)
+    ]
+    release, sha, _, _ = resolve.to_go_back_to(deployment.world.store, deployment.record.order, seen)
+    deployment.preview(sha=sha, release=release)
+    source = deployment.source
+    if sha and not await source.has(sha):
+        await source.refresh()
+    if sha and await source.has(sha):
+        return await source.resolve(sha), release
+    return Commit(sha, f"release {release}", "", 0), release
 
 
 def _staying(deployment: Deployment) -> tuple[str, ...]:
@@ -144,7 +182,11 @@ async def _preview(deployment: Deployment, target: Target, found: ProbeFacts | S
         facts=facts,
         problem=problem,
         scripts=await _texts(deployment, target, facts, [check for check in checks if check.on_host]),
-        commands={moment: deployment.commands(target, moment) for moment in _ON_HOSTS},
+        commands={
+            moment: deployment.commands(target, moment)
+            for moment in _ON_HOSTS
+            if moment != Moment.STAGE or deployment.record.order.kind != Kind.ROLLBACK
+        },
         clock_ms=target.offset[0] * 1000 if target.offset else None,
         checks=checks,
     )
@@ -155,20 +197,24 @@ async def _texts(
 ) -> dict[str, str]:
     plan = await deployment.plan(target)
     stage, restart, finish = (deployment.commands(target, moment) for moment in _ON_HOSTS)
-    packing = NOT_BUILT
-    if facts is not None and build.find(deployment) is not None:
-        packing = await build.packing(deployment, facts.tools)
-    return {
-        "connect": bootstrap("NONCE"),
-        "clock": scripts.clock().text,
-        "probe": (await probe.script(deployment, target)).text,
-        "stage": scripts.prepare(plan, packing, stage).text,
+    switch = {
         "flip": scripts.flip(plan, restart).text,
         **({"watch": look(plan, watched).text} if watched else {}),
         "finish": scripts.finish(plan, finish).text,
-        "undo": scripts.undo(plan).text,
-        "rollback": (await rollback.script(deployment, target)).text,
     }
+    looked = {
+        "connect": bootstrap("NONCE"),
+        "clock": scripts.clock().text,
+        "probe": (await probe.script(deployment, target)).text,
+    }
+    back = {"rollback": (await rollback.script(deployment, target)).text}
+    if deployment.record.order.kind == Kind.ROLLBACK:
+        return looked | switch | back
+    packing = NOT_BUILT
+    if facts is not None and build.find(deployment) is not None:
+        packing = await build.packing(deployment, facts.tools)
+    stages = {"stage": scripts.prepare(plan, packing, stage).text}
+    return looked | stages | switch | {"undo": scripts.undo(plan).text} | back
 
 
 def _live(found: Sequence[ProbeFacts | ShiphornError]) -> str:

@@ -95,6 +95,16 @@ async def kept_release(deployment: Deployment) -> str:
     order, store = deployment.record.order, deployment.world.store
     observed = store.hosts.observed(order.app, order.environment)
     seen = [observed[target.host.name] for target in deployment.going() if target.host.name in observed]
+    release, sha, live, from_sha = to_go_back_to(store, order, seen)
+    deployment.change(release=release, sha=sha, from_sha=from_sha)
+    return f"from {live or 'nothing'} to {release}"
+
+
+def to_go_back_to(store: Store, order: Order, seen: Sequence[Observed]) -> tuple[str, str, str, str]:
+    """The release that a rollback goes to and its commit, and those that are live, by what hosts keep.
+
+    Raises Refused SH513, SH514.
+    """
     history = store.deploys.history(order.app, order.environment, limit=1000)
     live = Counter(one.release for one in seen if one.release).most_common(1)
     live_release = live[0][0] if live else ""
@@ -106,21 +116,28 @@ async def kept_release(deployment: Deployment) -> str:
             f"release {release} is not on {len(lacking)} of {len(seen)} hosts: {', '.join(lacking[:5])}.",
             hint=f"What they keep: horn releases {order.environment}",
         )
-    deployment.change(
-        release=release, sha=sha_of(release, seen, history), from_sha=sha_of(live_release, seen, history)
+    return (
+        release,
+        sha_of(release, seen, history),
+        live_release,
+        sha_of(live_release, seen, history),
     )
-    return f"from {live_release or 'nothing'} to {release}"
 
 
 async def intended_release(deployment: Deployment) -> str:
     """Find the commit of the release that hosts are to catch up with. Raises Refused SH515."""
-    order, store = deployment.record.order, deployment.world.store
+    order = deployment.record.order
+    found = await find(deployment.source, sha_to_catch_up_with(deployment.world.store, order))
+    deployment.change(release=order.ref, sha=found.sha)
+    return f"{found.short} {found.subject}"
+
+
+def sha_to_catch_up_with(store: Store, order: Order) -> str:
+    """The commit of the release that a converge is about. Raises Refused SH515."""
     sha = sha_of(order.ref, [], store.deploys.history(order.app, order.environment, limit=1000))
     if not sha:
         raise Refused("SH515", f"no deploy of {order.app} to {order.environment} made release {order.ref}.")
-    found = await find(deployment.source, sha)
-    deployment.change(release=order.ref, sha=sha)
-    return f"{found.short} {found.subject}"
+    return sha
 
 
 def _require_intended(deployment: Deployment) -> None:

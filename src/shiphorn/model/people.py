@@ -66,7 +66,8 @@ class Session:
 class Token:
     """A token for the API: it may do what its person may, but no more than its `grant`.
 
-    Its secret is shown once, when it is made. Times are Unix seconds; `expires_at` None is never.
+    Its secret is shown once, when it is made. Times are Unix seconds; `expires_at` None is never. `via` is
+    the face that it was made for: `cli` where a command line signed in by it, else `api`.
     """
 
     id: int
@@ -77,6 +78,7 @@ class Token:
     expires_at: float | None = None
     used_at: float | None = None
     revoked_at: float | None = None
+    via: str = "api"
 
 
 @dataclass(frozen=True, slots=True)

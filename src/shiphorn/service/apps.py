@@ -64,6 +64,7 @@ class Apps:
         self._seen: tuple[int, int] = (-1, -1)
         self._wrong: Wrong | None = None
         self._apps: dict[Path, _App] = {}
+        self._good: dict[str, tuple[_App, Config]] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self._derived: dict[str, tuple[Config, tuple[Endpoint, ...], Config]] = {}
         self.service = ServiceConfig(path.absolute(), service.ServiceFile(), {}, Positions(path))
@@ -111,7 +112,7 @@ class Apps:
 
     def names(self) -> list[str]:
         """The names of all apps that have a good config, sorted."""
-        return sorted(one.config.app for one in self._apps.values() if one.config is not None)
+        return list(self._good)
 
     def config(self, app: str) -> Config:
         """The config of an app, with its endpoints; one that its repository holds as it was read last.
@@ -141,6 +142,7 @@ class Apps:
             if anew or stamp != app.seen:
                 app.seen = stamp
                 self._read(app)
+        self._name()
 
     async def config_at(self, world: World, app: str, environment: str, ref: str) -> tuple[Config, str]:
         """The config that a deploy of a ref goes by, and the ref: a commit, where the config comes from it.
@@ -169,6 +171,13 @@ class Apps:
                 app.wrong = None
             except ShiphornError as error:
                 app.wrong = _wrong(app.path, error)
+        self._name()
+
+    def _name(self) -> None:
+        """Put what is in force in one piece in the place of what was: others ask meanwhile."""
+        good = [(one, one.config) for one in list(self._apps.values()) if one.config is not None]
+        good.sort(key=lambda one: one[1].app)
+        self._good = {config.app: (app, config) for app, config in good}
 
     async def _of_commit(self, app: _App, world: World, config: Config, sha: str) -> Config:
         text = await world.source(config).read(sha, app.inner)
@@ -179,12 +188,12 @@ class Apps:
         return self.service.app(text, app.path.with_name(f"{app.path.stem}:{Path(app.inner).name}"), app.head)
 
     def _known(self, app: str) -> tuple[_App, Config]:
-        for one in self._apps.values():
-            if one.config is not None and one.config.app == app:
-                return one, one.config
-        raise NotFound(
-            "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
-        )
+        found = self._good.get(app)
+        if found is None:
+            raise NotFound(
+                "SH580", f"there is no app {app}.", hint=f"There are {', '.join(self.names()) or 'none'}."
+            )
+        return found
 
     def _with_endpoints(self, config: Config) -> Config:
         """A config with the endpoints of its app; the same one as long as nothing changes."""

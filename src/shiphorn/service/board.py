@@ -12,6 +12,7 @@ from shiphorn.model.locks import Lock, Scope
 from shiphorn.model.people import Caller
 from shiphorn.service import sight
 from shiphorn.service.hosts.listed import HostCounts, counted
+from shiphorn.service.known import Known
 from shiphorn.store.store import Store
 
 
@@ -77,17 +78,19 @@ def board(
     *,
     text: str = "",
     behind: Mapping[Place, int | None] | None = None,
+    known: Known | None = None,
 ) -> Board:
     """Six queries, however many apps there are. `text` is part of the name of an app, or of what is said of
-    an environment: its name, live commit, ref or release, people, reasons of locks.
+    an environment: its name, live commit, ref or release, people, reasons of locks. With what is `known`
+    from before, only what changed is worked out.
     """
     places = sight.seen(apps, caller)
-    standings = store.history.standings(places)
+    standings = known.standings(store, places) if known else store.history.standings(places)
     active = _by_place(store.history.active())
     locks = store.locks.in_force(now)
     scoped = [(lock.scope, lock) for lock in locks]
-    health = _health(store, standings)
-    hosts = counted(store, places, standings)
+    health = _health(store, standings, known)
+    hosts = known.counted(store, places, standings) if known else counted(store, places, standings)
     cells = [
         Cell(
             *place,
@@ -138,10 +141,14 @@ def _by_place(rows: Iterable[DeployRow]) -> dict[Place, list[DeployRow]]:
     return found
 
 
-def _health(store: Store, standings: Standings) -> dict[Place, CheckCounts]:
+def _health(store: Store, standings: Standings, known: Known | None) -> dict[Place, CheckCounts]:
     # What a release came to that the hosts have gone back from says nothing of how they are.
     last = [row for row in standings.last.values() if row.state != DeployState.ROLLED_BACK]
     deploys = [*standings.live.values(), *last]
-    outcomes = store.health.outcomes(sorted({row.id for row in deploys}))
+    outcomes = (
+        known.outcomes(store, deploys)
+        if known
+        else store.health.outcomes(sorted({row.id for row in deploys}))
+    )
     # The last deploy comes after the live one, and takes its place.
     return {row.place: CheckCounts(row.id, outcomes[row.id]) for row in deploys if row.id in outcomes}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from shiphorn.config.load import Config
 from shiphorn.deploy import resolve
 from shiphorn.deploy.plan import Plan, make
 from shiphorn.deploy.queue import described
@@ -32,15 +33,24 @@ async def plan(service: Service, caller: Caller, order: Order) -> Plan:
     scope = Scope(order.app, order.environment)
     service.config(caller, *_of(scope))
     require(caller, Role.DEPLOYER, scope, "see what a deploy would run")
-    config, _ = await service.apps.config_at(service.world, order.app, order.environment, order.ref)
+    config, _ = await _config_for(service, order)
     async with service.world.visiting() as world:
         return await make(world, config, replace(order, actor=caller.name))
+
+
+async def _config_for(service: Service, order: Order) -> tuple[Config, str]:
+    """The config that an order goes by: that of a release's commit where it names a release."""
+    ref = order.ref
+    if order.kind != Kind.DEPLOY and ref:
+        history = service.store.deploys.history(order.app, order.environment, limit=1000)
+        ref = resolve.sha_of(ref, [], history)
+    return await service.apps.config_at(service.world, order.app, order.environment, ref)
 
 
 async def why(service: Service, caller: Caller, order: Order) -> gates.Why:
     """Whether an order would be carried out now, and what stands in its way."""
     service.config(caller, order.app, order.environment)
-    config, _ = await service.apps.config_at(service.world, order.app, order.environment, order.ref)
+    config, _ = await _config_for(service, order)
     return await gates.why(service.world, config, replace(order, actor=caller.name), service.lives)
 
 
@@ -68,7 +78,7 @@ async def ship(
         _require_free(service, scope)
     if expected and order.kind == Kind.DEPLOY:
         await _require_expected(service, order, expected)
-    config, ref = await service.apps.config_at(service.world, order.app, order.environment, order.ref)
+    config, ref = await _config_for(service, order)
     if order.kind == Kind.DEPLOY:
         order = replace(order, ref=ref)
     deploy = put_on_record(service.store, config, order, request=(key, digest) if key else None)

@@ -12,7 +12,7 @@ from shiphorn.model.health import Check
 from shiphorn.model.locks import BadMark, Scope
 from shiphorn.model.people import Caller
 from shiphorn.model.redact import without_password
-from shiphorn.model.settings import HostSettings
+from shiphorn.model.settings import Command, HostSettings
 from shiphorn.model.target import Host, Selection
 from shiphorn.service import orders
 from shiphorn.service.hosts import doctor as doctors
@@ -34,11 +34,12 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class HostConfig:
-    """What the config makes of a host: its settings after all layers, and what is watched on it."""
+    """What the config makes of a host: its its settings, what is watched on it, and built for it."""
 
     host: Host
     settings: HostSettings
     checks: Sequence[Check]
+    build: Sequence[Command] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ async def check(service: Service, caller: Caller, app: str) -> dict[str, list[Ho
     config = service.config(caller, app)
     return {
         name: [
-            HostConfig(one.host, one.settings, config.checks(name, one.host))
+            HostConfig(one.host, one.settings, config.checks(name, one.host), config.environment(name).build)
             for one in await fleet.members(service.world, config, name, EVERYTHING)
         ]
         for name in _seen(config, caller)

@@ -24,7 +24,7 @@ from shiphorn.service.deploys.report import Reports
 from shiphorn.service.heartbeat import Heartbeat
 from shiphorn.service.history.delivery import DoraReports
 from shiphorn.service.history.figures import KeptFigures
-from shiphorn.service.hosts.kept import KeptFleet
+from shiphorn.service.known import Known
 from shiphorn.service.news import News
 from shiphorn.service.records import get
 from shiphorn.store.store import Store
@@ -37,12 +37,9 @@ class Service:
     `lives` tells whether an executor still runs; `wake` has this process's worker look for work at once.
     `live` follows deploys for whoever listens, `heartbeat` says when anything has changed, `histories` are
     those of repositories, `changes` what commits change, `reports` tell of deploys, `dora` of how deploying
-    goes, and `fleet` are the hosts as they were read last. `news` wakes who waits for pushes and builds;
-    `heard` has those who act on pushes and pull requests, and `incoming` what forges sent. `works` tells
-    whether this process's worker is at work, and `notifier` tells people.
-    goes; `figures` are those of monitoring, and `fleet` the hosts as they were read last. `news` wakes who
-    waits for pushes and builds; `heard` has those who act on pushes and pull requests. `works` tells whether
-    this process's worker is at work, and `notifier` tells people.
+    goes, `figures` are those of monitoring, and `known` is how environments and hosts stand. `news` wakes who
+    waits for pushes and builds; `heard` has those who act on pushes and pull requests, and `incoming` what
+    forges sent. `works` tells whether this process's worker is at work, and `notifier` tells people.
     """
 
     world: World
@@ -53,7 +50,7 @@ class Service:
     heartbeat: Heartbeat
     histories: Histories
     changes: KeptChanges = field(default_factory=KeptChanges)
-    fleet: KeptFleet = field(default_factory=KeptFleet)
+    known: Known = field(default_factory=Known)
     dora: DoraReports = field(default_factory=DoraReports)
     figures: KeptFigures = field(default_factory=KeptFigures)
     reports: Reports = field(default_factory=Reports)

@@ -44,6 +44,8 @@ _KINDS, _STATES = {str(kind): kind for kind in Kind}, {str(state): state for sta
 _ACTIVE = tuple(state for state in DeployState if state.active)
 _EVERYTHING = json.dumps(asdict(Selection()))
 _AT_ONCE = 200
+_LATE = 200
+"""How many numbers below the highest may come after it: PostgreSQL may show a lower one later."""
 _STRAYS = 100
 """Numbers rise with the time of the start, unless clocks of deployers differ: by fewer deploys than this."""
 
@@ -76,6 +78,14 @@ class History:
         """The highest number of a deploy; 0 when there is none."""
         with self._database.connect() as connection:
             return connection.execute(select(func.max(deploys.c.id))).scalar() or 0
+
+    def mark(self) -> tuple[int, int]:
+        """The highest number, and how many are near it: others when a deploy was put on record."""
+        newest = select(func.max(deploys.c.id)).scalar_subquery()
+        late = select(func.count()).where(deploys.c.id > newest - _LATE).scalar_subquery()
+        with self._database.connect() as connection:
+            highest, near = connection.execute(select(newest, late)).one()
+        return highest or 0, near
 
     def each(self, wanted: DeployFilter) -> Iterator[DeployRow]:
         """All deploys that are wanted, newest first, however many there are."""

@@ -96,13 +96,17 @@ class Members:
         last = {(app, environment, run[0]): run for app, environment, *run in rows}
         return found + [_known_host(key[:2], last.get(key, (key[2], *_NO_RUN)), seen[key]) for key in left]
 
-    def looks(self) -> dict[Place, tuple[int, float]]:
-        """Of each environment how many hosts were ever seen, and when the last one was: by an index alone."""
+    def looks(self) -> dict[Place, tuple[int, float, float]]:
+        """Of each environment how many hosts were ever seen, when the last one was, and the sum of all times.
+
+        It is another one after any look at any of them. It is read by an index alone.
+        """
         place = (observed.c.app, observed.c.environment)
-        query = select(*place, func.count(), func.max(observed.c.seen_at)).group_by(*place)
+        at = observed.c.seen_at
+        query = select(*place, func.count(), func.max(at), func.sum(at)).group_by(*place)
         with self._database.connect() as connection:
             rows = connection.execute(query).all()
-        return {(app, environment): (count, at) for app, environment, count, at in rows}
+        return {(app, environment): (count, last, total) for app, environment, count, last, total in rows}
 
     def visits(
         self, host: str, *, scopes: Sequence[Scope] | None, before: int | None = None, limit: int = 50

@@ -292,9 +292,13 @@ tokens = Table(
     Column("expires_at", Float),
     Column("used_at", Float),
     Column("revoked_at", Float),
+    Column("via", String, nullable=False, server_default="api"),
     Index("tokens_of_person", "person_id"),
 )
-"""Tokens for the API, by the sha256 of their secret. Each may do what its person may, within its scope."""
+"""Tokens for the API, by the sha256 of their secret. Each may do what its person may, within its scope.
+
+`via` is the face that it was made for: `cli` where a command line signed in by it, else `api`.
+"""
 
 sign_in_failures = Table(
     "sign_in_failures",

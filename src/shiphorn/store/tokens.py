@@ -40,6 +40,7 @@ class Tokens:
         *,
         digest: str,
         expires_at: float | None = None,
+        via: str = "api",
     ) -> Token:
         """Keep a token whose secret somebody else has made; only its digest is known here."""
         row = {
@@ -51,6 +52,7 @@ class Tokens:
             "environment": grant.scope.environment,
             "created_at": now,
             "expires_at": expires_at,
+            "via": via,
         }
         self._insert(row)
         return self._select(tokens.c.digest == digest)[0]
@@ -111,4 +113,5 @@ def _token(row: Row[Any]) -> Token:
         row.expires_at,
         row.used_at,
         row.revoked_at,
+        row.via,
     )

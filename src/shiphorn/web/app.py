@@ -43,7 +43,7 @@ def make_app(
     **more: Any,
 ) -> Litestar:
     """The application. Whoever has the `set_up_code` becomes the first admin; `more` goes to Litestar."""
-    metrics = metrics or Metrics(service.store, service.apps, {})
+    metrics = metrics or Metrics(service.store, service.apps, {}, service.figures, service.known)
     csrf = CSRFConfig(
         secret=vault.derived("csrf"),
         cookie_name="horn_csrf",

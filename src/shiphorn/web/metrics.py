@@ -29,6 +29,7 @@ from shiphorn.model.people import Caller
 from shiphorn.service.apps import Apps
 from shiphorn.service.history.dora import Figures
 from shiphorn.service.history.figures import DAYS, KeptFigures
+from shiphorn.service.known import Known
 from shiphorn.service.operations.lag import Lag
 from shiphorn.service.operations.numbers import Counted, Numbers, taken
 from shiphorn.service.telling.measuring import dora_values
@@ -55,9 +56,14 @@ class Metrics:
     """All numbers of a service. `lags` are of its event loops, by name; `figures` are DORA's."""
 
     def __init__(
-        self, store: Store, apps: Apps, lags: Mapping[str, Lag], figures: KeptFigures | None = None
+        self,
+        store: Store,
+        apps: Apps,
+        lags: Mapping[str, Lag],
+        figures: KeptFigures | None = None,
+        known: Known | None = None,
     ) -> None:
-        self._counted = Counted(lambda: taken(store, apps, time.time()))
+        self._counted = Counted(lambda: taken(store, apps, time.time(), known))
         self._figures = figures or KeptFigures()
         self._measured = _Measured(store)
         self.registry = CollectorRegistry()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextvars import ContextVar
 from typing import Any
 
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,8 @@ from shiphorn.service.people.sign_in import caller_of_session, caller_of_token
 from shiphorn.service.service import Service
 
 SESSION_COOKIE = "horn_session"
+ASKED: ContextVar[Request[Any, Any, Any]] = ContextVar("asked")
+"""The request that is being answered."""
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -63,6 +66,7 @@ class Guarded(AbstractAuthenticationMiddleware):
         self, connection: ASGIConnection[Any, Any, Any, Any]
     ) -> AuthenticationResult:
         """The caller, and by what they are known."""
+        ASKED.set(Request(connection.scope))
         service: Service = connection.app.state.service
         base = connection.app.state.site.base
         address = connection.client.host if connection.client else ""

@@ -125,12 +125,17 @@ async def behind(
     world: World, config: Config, environment: str, selection: Selection, actor: str
 ) -> list[Order]:
     """Orders that bring hosts to the release that they should run: one a release, if any lack it."""
+    return what_lacks(config.app, await status(world, config, environment, selection), actor)
+
+
+def what_lacks(app: str, now: EnvironmentStatus, actor: str) -> list[Order]:
+    """Those orders, by what the hosts were just seen to run."""
     lacking: defaultdict[str, list[str]] = defaultdict(list)
-    for one in (await status(world, config, environment, selection)).hosts:
+    for one in now.hosts:
         if one.standing in (Standing.BEHIND, Standing.DRIFTED):
             lacking[one.intended].append(one.host.name)
     return [
-        Order(config.app, environment, Kind.CONVERGE, release, Selection(hosts=tuple(names)), actor)
+        Order(app, now.environment, Kind.CONVERGE, release, Selection(hosts=tuple(names)), actor)
         for release, names in sorted(lacking.items())
     ]
 

@@ -95,13 +95,16 @@ def page(
     after: str = "",
     limit: int = 100,
     listing: Listing | None = None,
+    standing_of: Callable[[Store, Sequence[Place]], Standings] | None = None,
 ) -> FleetPage:
     """The hosts that the caller sees; `after` is the `next` of the page before.
 
-    A `listing` that is kept from page to page is ten times as fast as one that is made each time.
+    A `listing` that is kept from page to page is ten times as fast as one that is made each time,
+    and so is a `standing_of` that keeps how environments stand.
     """
     places = sight.seen(apps, caller)
-    everything = (listing or listed)(store, places, store.history.standings(places))
+    standings = (standing_of or _standings)(store, places)
+    everything = (listing or listed)(store, places, standings)
     matching = [one for one in everything if _is_wanted(one.host, wanted)]
     stands = [one for one in matching if wanted.standing is None or one.standing == wanted.standing]
     keyed = [(key, one) for one in stands if (key := _key(one.host)) > after]
@@ -116,6 +119,10 @@ def page(
         Counter(role for one in everything for role in one.host.roles),
         _key(shown[-1].host) if len(ahead) > limit else "",
     )
+
+
+def _standings(store: Store, places: Sequence[Place]) -> Standings:
+    return store.history.standings(places)
 
 
 def visits(
@@ -159,7 +166,7 @@ def counted(store: Store, places: Iterable[Place], standings: Standings) -> dict
     ]
     known = store.members.known(one for one in others if one[2])
     found = {
-        place: _tallied(
+        place: tallied(
             (compared(name, whole[place].release, known=(*place, name) in known), count)
             for name, count in counts.items()
         )
@@ -168,7 +175,7 @@ def counted(store: Store, places: Iterable[Place], standings: Standings) -> dict
     parts: dict[Place, list[tuple[Standing, int]]] = {place: [] for place in live if place not in whole}
     for one in listed(store, list(parts), standings) if parts else ():
         parts[one.host.app, one.host.environment].append((one.standing, 1))
-    return found | {place: _tallied(stands) for place, stands in parts.items()}
+    return found | {place: tallied(stands) for place, stands in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +241,8 @@ def _key(host: KnownHost) -> str:
     return f"{host.app}/{host.environment}/{host.name}"
 
 
-def _tallied(stands: Iterable[tuple[Standing, int]]) -> HostCounts:
+def tallied(stands: Iterable[tuple[Standing, int]]) -> HostCounts:
+    """How many stand how, of some that are counted by that."""
     found: Counter[Standing] = Counter()
     for standing, count in stands:
         found[standing] += count

@@ -12,6 +12,7 @@ from shiphorn.model.history import Place
 from shiphorn.model.locks import Lock
 from shiphorn.service.apps import Apps
 from shiphorn.service.hosts.listed import HostCounts, counted
+from shiphorn.service.known import Known
 from shiphorn.store.store import Store
 
 FRESH_SECONDS = 5.0
@@ -35,7 +36,7 @@ class Numbers:
     webhooks: int = 0
 
 
-def taken(store: Store, apps: Apps, now: float) -> Numbers:
+def taken(store: Store, apps: Apps, now: float, known: Known | None = None) -> Numbers:
     """Count: nine queries, however many apps there are."""
     places = [(app, name) for app in apps.names() for name in apps.config(app).environments]
     active: dict[Place, int] = {}
@@ -52,7 +53,9 @@ def taken(store: Store, apps: Apps, now: float) -> Numbers:
         active,
         queued,
         since,
-        counted(store, places, store.history.standings(places)),
+        known.counted(store, places, known.standings(store, places))
+        if known
+        else counted(store, places, store.history.standings(places)),
         tuple(store.locks.in_force(now)),
         store.tallies.undelivered(),
     )

@@ -100,7 +100,7 @@ def asked(store: Store, who: Applicant) -> Agreement:
 
 def sign_out(store: Store, secret: str, address: str, now: float) -> None:
     """Revoke a token by itself. Nothing for one that is not in force."""
-    caller, token = caller_of_token(store, secret, address, now, via="cli"), store.tokens.find(secret, now)
+    caller, token = caller_of_token(store, secret, address, now), store.tokens.find(secret, now)
     if caller is not None and token is not None:
         store.tokens.revoke(token.id, now)
         facts = {"token": token.id, "name": token.name}
@@ -115,5 +115,5 @@ def _made(store: Store, caller: Caller, who: Applicant, now: float) -> Token:
     grant = Grant(roles[-1], Scope())
     name = f"horn on {who.machine}"
     return store.tokens.keep(
-        caller.person_id, name, grant, now, digest=who.digest, expires_at=now + TOKEN_SECONDS
+        caller.person_id, name, grant, now, digest=who.digest, expires_at=now + TOKEN_SECONDS, via="cli"
     )

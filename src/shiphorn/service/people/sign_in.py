@@ -135,15 +135,13 @@ def caller_of_session(store: Store, secret: str, address: str, now: float) -> Ca
     return None if person is None else caller_of(person, "web", address)
 
 
-def caller_of_token(
-    store: Store, secret: str, address: str, now: float, *, via: str = "api"
-) -> Caller | None:
-    """Who a token stands for, and what it narrows them to; None for nobody."""
+def caller_of_token(store: Store, secret: str, address: str, now: float) -> Caller | None:
+    """Who a token stands for, what it narrows them to, and which face it was made for; None for nobody."""
     token = store.tokens.find(secret, now)
     person = store.people.get(token.person_id) if token is not None else None
     if token is None or person is None:
         return None
-    return caller_of(person, via, address, token.grant)
+    return caller_of(person, token.via, address, token.grant)
 
 
 def caller_of(person: Person, via: str, address: str, limit: Grant | None = None) -> Caller | None:

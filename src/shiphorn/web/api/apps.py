@@ -12,7 +12,8 @@ from litestar.params import FromPath, FromQuery
 from shiphorn.config.layers import Explained
 from shiphorn.model.people import Grant
 from shiphorn.service import board as boards
-from shiphorn.service import questions
+from shiphorn.service import questions, sight
+from shiphorn.service.freezes import listed as frozen_places
 from shiphorn.service.questions import App, HostConfig
 from shiphorn.web.api.given import in_thread
 from shiphorn.web.given import TheCaller, TheService
@@ -26,6 +27,24 @@ class Me:
     grants: Sequence[Grant]
     limit: Grant | None
     muted: bool
+
+
+@dataclass(frozen=True)
+class FreezeWindow:
+    """A freeze window of an environment, in the words of the config, and `where` that says so.
+
+    `until` is when it ends if it is in force, `next` when it begins again; `opens` is when no window of
+    the environment is in force any more, null if it is open or no end is in sight. All are Unix seconds.
+    """
+
+    app: str
+    environment: str
+    window: str
+    reason: str
+    where: str
+    until: float | None
+    next: float | None
+    opens: float | None
 
 
 @get("/me")
@@ -72,7 +91,28 @@ async def explain(
 def board(service: TheService, caller: TheCaller, q: FromQuery[str] = "") -> boards.Board:
     """What every environment of every app runs, what moves, and what is in the way."""
     places = [(name, service.apps.config(name).environments) for name in service.apps.names()]
-    return boards.board(service.store, places, time.time(), caller, text=q)
+    return boards.board(service.store, places, time.time(), caller, text=q, known=service.known)
 
 
-ROUTES = (me, apps, app, check, explain, board)
+@get("/freezes")
+@in_thread
+def freezes(service: TheService, caller: TheCaller) -> list[FreezeWindow]:
+    """The freeze windows of the environments that you see, and which of them are in force now."""
+    found = frozen_places(service.apps, sight.seen(service.places(), caller), time.time())
+    return [
+        FreezeWindow(
+            place.app,
+            place.environment,
+            str(one.freeze),
+            one.freeze.reason,
+            one.where,
+            one.until,
+            one.next,
+            place.opens,
+        )
+        for place in found
+        for one in place.windows
+    ]
+
+
+ROUTES = (me, apps, app, check, explain, board, freezes)

@@ -81,6 +81,31 @@ def listed(
     return Deploys(found.deploys, found.next)
 
 
+@dataclass(frozen=True)
+class WholeDeploys:
+    """Some deploys with all that is known of each, newest first. `next` is what to ask `before`."""
+
+    items: Sequence[Deploy]
+    next: int | None
+
+
+@get("/deploys/whole")
+@in_thread
+def whole(
+    service: TheService,
+    caller: TheCaller,
+    app: FromQuery[str] = "",
+    environment: FromQuery[str] = "",
+    before: Before = None,
+    limit: Limit = 50,
+) -> WholeDeploys:
+    """Deploys with their orders, results and times, newest first."""
+    wanted = DeployFilter(app, environment)
+    found = history.page(service.store, caller, wanted, before=before, limit=limit)
+    kept = service.store.deploys.some([row.id for row in found.deploys])
+    return WholeDeploys(kept, found.next)
+
+
 @post("/deploys")
 async def ship(
     service: TheService, caller: TheCaller, site: TheSite, data: JSONBody[OrderBody], key: Key = ""
@@ -150,4 +175,4 @@ async def why(service: TheService, caller: TheCaller, data: JSONBody[OrderBody])
     return await orders.why(service, caller, data.order)
 
 
-ROUTES = (listed, ship, one, hosts, outputs, health, wish, plan, why)
+ROUTES = (listed, whole, ship, one, hosts, outputs, health, wish, plan, why)

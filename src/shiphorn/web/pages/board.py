@@ -75,7 +75,7 @@ def _context(service: Service, caller: Caller, text: str) -> dict[str, Any]:
     now = time.time()
     # Ahead of what is shown: what changes meanwhile is told again rather than not at all.
     since = heartbeat.state(service.store, time.time())
-    found = board(service.store, service.places(), now, caller, text=text)
+    found = board(service.store, service.places(), now, caller, text=text, known=service.known)
     places = [(cell.app, cell.environment) for row in found.rows for cell in row.cells]
     admin = caller.may(Role.ADMIN, Scope())
     return {

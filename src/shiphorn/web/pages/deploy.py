@@ -14,6 +14,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
+from litestar.serialization import encode_json
 
 from shiphorn.errors import ConfigError, NotFound
 from shiphorn.model.deploy import TOLD, Deploy, Wish
@@ -136,11 +137,12 @@ def one_host(
 
 @get("/deploys/{deploy_id:int}/layout")
 @in_thread
-def layout(service: TheService, caller: TheCaller, deploy_id: FromPath[int]) -> dict[str, Any]:
+def layout(service: TheService, caller: TheCaller, deploy_id: FromPath[int]) -> Response[Any]:
     """Where the hosts stand in the fleet map, and the code of the state of each, by position."""
     service.deploy(caller, deploy_id)
     hosts = service.store.hosts.placed(deploy_id)
-    return fleetmap.layout(hosts) | {"codes": list(fleetmap.snapshot(host.state for host in hosts))}
+    found = fleetmap.layout(hosts) | {"codes": list(fleetmap.snapshot(host.state for host in hosts))}
+    return Response(encode_json(found), media_type=MediaType.JSON)
 
 
 @get("/deploys/{deploy_id:int}/live")

@@ -11,13 +11,14 @@ from litestar.response import Template
 
 from shiphorn.errors import ShiphornError
 from shiphorn.model.locks import Scope
-from shiphorn.model.people import Role
+from shiphorn.model.people import Caller, Role
 from shiphorn.model.target import Selection
 from shiphorn.service import orders
 from shiphorn.service.hosts import listed as hosts
 from shiphorn.service.hosts.fleet import EnvironmentStatus
 from shiphorn.service.hosts.intent import Standing
 from shiphorn.service.hosts.listed import HostFilter
+from shiphorn.service.service import Service
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite, in_thread
 from shiphorn.web.queries import link, names, numbered
 
@@ -49,10 +50,7 @@ def show(
     """The hosts that are looked for, a page of them."""
     stands = standing if standing in list(Standing) else ""
     wanted = HostFilter(app, environment, region, zone, role, Standing(stands) if stands else None, q.strip())
-    places = service.places()
-    found = hosts.page(
-        service.store, places, caller, wanted, after=after, limit=PAGE_HOSTS, listing=service.fleet
-    )
+    found = _page(service, caller, wanted, after=after, limit=PAGE_HOSTS)
     asked = asdict(wanted) | {"standing": stands, "q": wanted.text, "text": ""}
     context = {
         "here": "Fleet",
@@ -83,9 +81,7 @@ def one_host(
 ) -> Response[Any]:
     """A host: where it belongs, what it runs there, and what deploys did to it."""
     history = hosts.visits(service.store, host, caller, before=numbered(before))
-    everywhere = hosts.page(
-        service.store, service.places(), caller, HostFilter(text=host), limit=1000, listing=service.fleet
-    )
+    everywhere = _page(service, caller, HostFilter(text=host), limit=1000)
     path = f"/fleet/hosts/{host}"
     context = {
         "here": "Fleet",
@@ -138,6 +134,22 @@ async def converge(
     numbers = ", ".join(str(one.id) for one in made)
     path = f"/deploys/{made[0].id}" if len(made) == 1 else f"/history?app={data.app}&kind=converge"
     return site.back(path, f"Converge {numbers} is on its way.")
+
+
+def _page(
+    service: Service, caller: Caller, wanted: HostFilter, *, limit: int, after: str = ""
+) -> hosts.FleetPage:
+    known = service.known
+    return hosts.page(
+        service.store,
+        service.places(),
+        caller,
+        wanted,
+        after=after,
+        limit=limit,
+        listing=known.fleet,
+        standing_of=known.standings,
+    )
 
 
 ROUTES = (show, one_host, look, converge)

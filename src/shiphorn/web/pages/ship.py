@@ -26,6 +26,7 @@ from shiphorn.service import approvals, orders
 from shiphorn.service.builds.repositories import compare_url
 from shiphorn.service.commits.histories import History
 from shiphorn.service.deploys.preview import Preview, preview
+from shiphorn.service.hosts import fleet
 from shiphorn.service.service import Service
 from shiphorn.web.given import Form, TheCaller, TheService, TheSite
 
@@ -126,12 +127,22 @@ async def plan(
 ) -> Response[Any]:
     """What the hosts say to it: nothing is changed on them."""
     choice = chosen(request.query_params, _environments(service, caller, app_name))
-    context: dict[str, Any] = {"caller": caller, "app": app_name, "choice": choice, "plan": None, "now": None}
-    if choice.kind == Kind.DEPLOY:
-        context["plan"] = await orders.plan(service, caller, choice.order(app_name))
-    else:
-        context["now"] = await orders.status(service, caller, app_name, choice.environment, choice.selection)
-    return Template("parts/ship_plan.html", context=context | {"scripts_of": HOSTS_WITH_SCRIPTS})
+    now = None
+    wanted = [choice.order(app_name)]
+    if choice.kind == Kind.CONVERGE:
+        now = await orders.status(service, caller, app_name, choice.environment, choice.selection)
+        may = caller.may(Role.DEPLOYER, Scope(app_name, choice.environment))
+        wanted = fleet.what_lacks(app_name, now, caller.name) if may else []
+    plans = [await orders.plan(service, caller, one) for one in wanted]
+    context = {
+        "caller": caller,
+        "app": app_name,
+        "choice": choice,
+        "plans": plans,
+        "now": now,
+        "scripts_of": HOSTS_WITH_SCRIPTS,
+    }
+    return Template("parts/ship_plan.html", context=context)
 
 
 @post("/apps/{app_name:str}/ship")

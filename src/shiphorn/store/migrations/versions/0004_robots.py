@@ -11,6 +11,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Apply."""
+    op.add_column("tokens", sa.Column("via", sa.String(), nullable=False, server_default="api"))
     op.add_column("locks", sa.Column("branch", sa.String(), nullable=False, server_default=""))
     op.create_table(
         "measured",
