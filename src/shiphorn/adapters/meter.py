@@ -134,7 +134,6 @@ def _render(query: str, since: float, until: float) -> dict[str, str]:
 
 def _range(query: str, since: float, until: float, step: float) -> dict[str, str]:
     # What is asked of an instant looks back from it: the first one is a step after the beginning.
-    start = since + step
     return {"query": query, "start": f"{since + step:.3f}", "end": f"{until:.3f}", "step": f"{step:.3f}"}
 
 

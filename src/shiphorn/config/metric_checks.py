@@ -165,6 +165,10 @@ def fits(entry: MetricKeys, given: set[str]) -> None:
         raise ValueError("{hosts} stands for all of them: it goes with neither {host} nor {address}")
     if entry.compare == "control" and not has & {"hosts", *_OF_ONE}:
         raise ValueError("to compare with other hosts the query needs {host}, {address} or {hosts}")
+    _has_points(entry, given)
+
+
+def _has_points(entry: MetricKeys, given: set[str]) -> None:
     if entry.prometheus is not None and entry.window is not None and entry.window < entry.step:
         raise ValueError("window is shorter than step, so that there are no points")
     if entry.prometheus is None and "step" in given:
