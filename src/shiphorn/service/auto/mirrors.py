@@ -54,10 +54,16 @@ class Mirrors:
         self._ahead: dict[tuple[str, str, str], Sequence[Written]] = {}
 
     async def pushed(self, push: Pushed) -> None:
-        """A forge told of a push, and has the mirror brought up to date."""
+        """A forge tells of pushes: it need not be asked so often."""
         for repo, known in self._known.items():
             if repository_key(repo) == push.repository:
-                known.read_at, known.told_of = -inf, True
+                known.told_of = True
+
+    async def fetched(self, repository: str) -> None:
+        """Somebody else has brought the mirror up to date."""
+        for repo, known in self._known.items():
+            if repository_key(repo) == repository:
+                known.read_at = -inf
 
     async def heads(self, config: Config) -> dict[str, str]:
         """The commit of each branch. Raises SourceError when the repository was never reached."""

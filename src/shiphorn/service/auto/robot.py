@@ -53,6 +53,7 @@ class Robot:
         self._branches = Branches(service, self._mirrors)
         # What gates said of a commit, and when they are asked again.
         self._asked: dict[Place, tuple[str, float, Decision]] = {}
+        service.heard.on_fetch.append(self._mirrors.fetched)
         service.heard.on_push.append(self._mirrors.pushed)
         service.heard.on_pull_request.append(self._branches.pull_request)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from shiphorn.model.forge import PullRequest, Pushed
 
 PushListener = Callable[[Pushed], Awaitable[None]]
+FetchListener = Callable[[str], Awaitable[None]]
 PullRequestListener = Callable[[PullRequest], Awaitable[None]]
 
 T = TypeVar("T")
@@ -25,8 +26,14 @@ class Heard:
     record what it has to do, and can be called again. By then the mirror has what was pushed.
     """
 
+    on_fetch: list[FetchListener] = field(default_factory=list)
     on_push: list[PushListener] = field(default_factory=list)
     on_pull_request: list[PullRequestListener] = field(default_factory=list)
+
+    async def fetched(self, repository: str) -> None:
+        """Tell that the mirror of a repository, by its `repository_key`, was brought up to date."""
+        for listener in self.on_fetch:
+            await _tell(listener, repository)
 
     async def pushed(self, push: Pushed) -> None:
         """Tell of a push."""

@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs
 from shiphorn.adapters.forge_http import plain
 from shiphorn.adapters.hook_messages import read
 from shiphorn.adapters.hook_signatures import Verified, verify
+from shiphorn.config.load import Config
 from shiphorn.errors import ConfigError, Refused, ShiphornError
 from shiphorn.model.forge import Forge, Message
 from shiphorn.model.statuses import CommitStatus
@@ -141,9 +143,7 @@ class Receiver:
         configs = of_forge(service.apps, forge).get(taken.repository, [])
         for config in configs[:1]:
             # All apps of a repository have the same mirror.
-            history = await service.histories.fetch(service.world, config)
-            if history.trouble:
-                _log.warning("forge %s: %s", forge.name, history.trouble)
+            await self._fetch(config, taken)
         if message.push is not None:
             push = replace(message.push, forge=forge.name, repository=taken.repository)
             await service.heard.pushed(push)
@@ -151,6 +151,18 @@ class Receiver:
             pull = replace(message.pull_request, forge=forge.name, repository=taken.repository)
             await service.heard.pull_request(pull)
         service.news.tell()
+
+    async def _fetch(self, config: Config, taken: Taken) -> None:
+        """Bring the mirror up to date, unless it has the commits whose builds were told of."""
+        service, message = self._service, taken.message
+        source = service.world.source(config)
+        lacks = [one.sha for one in message.statuses if not await source.has(one.sha)]
+        if message.push is None and message.pull_request is None and not lacks:
+            return
+        history = await service.histories.fetch(service.world, config)
+        if history.trouble:
+            _log.warning("forge %s: %s", taken.forge.name, history.trouble)
+        await service.heard.fetched(taken.repository)
 
 
 async def _believed(
@@ -206,6 +218,10 @@ def _pass_on(service: Service, forge: Forge, message: Message, keys: list[str], 
         for sha in message.ask:
             incoming.ask(Wanted(forge.name, key, forge.path_of(key), sha))
     if message.push is None and message.pull_request is None:
+        # Should too much wait, the mirror is brought up to date a little later, as without any webhook.
+        with suppress(asyncio.QueueFull):
+            for key in keys if message.statuses else ():
+                incoming.waiting.put_nowait(Taken(forge, message, key, nonce))
         return True
     try:
         for key in keys:
