@@ -98,7 +98,7 @@ async def test_a_backup_says_what_it_is_and_holds_the_key_only_when_asked(databa
     assert held["secret.key"] == b"ab" * 32
     manifest = json.loads(held["manifest.json"])
     assert manifest["database"] == databases.name
-    assert manifest["migration"] == "0003"
+    assert manifest["migration"] == "0004"
     assert sorted(manifest["files"]) == sorted([*names, "secret.key"])
 
     databases.elsewhere()

@@ -52,7 +52,7 @@ def test_a_commit_is_picked_on_the_graph_and_shows_all_there_is_to_it(
     expect(panel.get_by_role("heading", name="Say what was meant")).to_be_visible()
     expect(panel).to_contain_text("Nobody understood the first line.")
     expect(panel).to_contain_text(f"{sha[:12]} by Grace Hopper")
-    expect(panel.locator(".came").first).to_have_text("one")
+    expect(panel.locator(".came", has_text=re.compile(r"^one$"))).to_be_visible()
     expect(panel).to_contain_text("not locked")
     expect(panel.get_by_role("link", name="Ship it")).to_have_attribute(
         "href", f"/apps/{APP}/ship?ref={sha}&environment=production"
