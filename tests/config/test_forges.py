@@ -82,8 +82,8 @@ def test_problems_of_forges_are_told_without_what_is_secret(tmp_path: Path) -> N
             "  b: {kind: bitb}\n",
         )
     assert list(caught.value.problems) == [
-        "shiphorn.yml:3 forges.hub.token: it has to be {secret: NAME}, with the secret under secrets",
-        "shiphorn.yml:3 forges.hub.webhook: the secret LOST is not defined under secrets",
+        "shiphorn.yml:3 forges.hub.token: it has to be {secret: NAME}, with that secret under secrets",
+        "shiphorn.yml:3 forges.hub.webhook[0]: the secret LOST is not defined under secrets",
         "shiphorn.yml:4 forges.tea: a forge of the kind gitea needs its url",
         'shiphorn.yml:5 forges.ci: jenkins needs "repositories" to speak for: ["github.com/acme/*"]',
         "shiphorn.yml:6 forges.lab.url: it has to be an address such as https://git.example.com",

@@ -139,8 +139,8 @@ def test_sources_that_are_wrong_or_missing_are_told_by_their_lines() -> None:
         "`user` and `password` for that",
         "{prometheus: metrics}": "prometheus: it has to be a URL such as https://metrics.example.com, "
         "without ? and #",
-        '{prometheus: "http://m", token: s3cret}': "token: it has to be {secret: NAME}, with the secret "
-        "defined under `secrets`",
+        '{prometheus: "http://m", token: s3cret}': "token: it has to be {secret: NAME}, with that "
+        "secret under secrets",
         '{prometheus: "http://m", user: ada}': " user and password go together",
         "{}": " it needs exactly one of graphite and prometheus",
     }.items():

@@ -70,7 +70,7 @@ def test_problems_say_what_is_wrong_without_what_is_secret(tmp_path: Path) -> No
         f"7 statsd.names: {node}",
         "7 statsd.tags: it should be 'none', 'dogstatsd' or 'influx'",
         "8 grafana.url: it has to be a URL that begins with https:// or http://",
-        "8 grafana.token: it has to be {secret: NAME}",
+        "8 grafana.token: it has to be {secret: NAME}, with that secret under secrets",
     ]
 
 

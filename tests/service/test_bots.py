@@ -199,7 +199,7 @@ def test_a_ref_calls_nobody_and_links_nowhere() -> None:
         ),
         (
             {"slack": {"token": "xoxb-hunter2", "channel": "#a"}},
-            "notifiers.team.slack.token: it has to be {secret: NAME}",
+            "notifiers.team.slack.token: it has to be {secret: NAME}, with that secret under secrets",
         ),
         (
             {"slack": {"token": {"secret": "LOST"}, "channel": "#a"}},

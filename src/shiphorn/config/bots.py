@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from shiphorn.config.metrics import Secret, WebAddress
-from shiphorn.config.positions import Key
+from shiphorn.config.metrics import WebAddress
+from shiphorn.config.secret_refs import Secret
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Text
 from shiphorn.model.notices import Bot, BotKind
 
-_SECRETS = (("url",), ("slack", "token"), ("mattermost", "token"), ("discord", "webhook"))
-"""Where a notifier may name a secret."""
 SLACK_API = "https://slack.com/api"
 
 
@@ -70,14 +67,3 @@ class DiscordEntry(Strict):
     def bot(self) -> Bot:
         """The webhook, which can change what it said."""
         return Bot(BotKind.DISCORD, "", "", self.webhook)
-
-
-def lacking(notifiers: Any, known: Any) -> Iterator[tuple[Key, str]]:
-    """Secrets that notifiers name and nobody defined, of a file that may be wrong in any way."""
-    for name, entry in notifiers.items() if isinstance(notifiers, dict) else ():
-        for path in _SECRETS:
-            value = entry
-            for key in (*path, "secret"):
-                value = value.get(key) if isinstance(value, dict) else None
-            if isinstance(value, str) and value not in ("", *known):
-                yield ("notifiers", name, *path), f"the secret {value} is not defined under secrets"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shiphorn.config.hours import MomentName, QuietEntry
-from shiphorn.config.positions import Key
+from shiphorn.config.secret_refs import Secret
 from shiphorn.config.slack import SlackAppEntry
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Name, Text
 from shiphorn.model.chat import Shown
 from shiphorn.model.notices import Audience, Moment
-from shiphorn.model.settings import SecretRef
 
 ROOM_SCHEME, ROOM_PREFIX = "chat+irc://", "irc:"
 """How the URLs of channels begin, and the names that they have as audiences."""
@@ -42,25 +40,9 @@ def _server(text: str) -> str:
     return text
 
 
-def _secret(value: Any) -> SecretRef:
-    match value:
-        case {"secret": str(name), **rest} if not rest:
-            return SecretRef(name)
-        case _:
-            # What stands there may be the secret itself, so that it is not repeated.
-            raise ValueError("it has to be {secret: NAME}, with that secret under secrets")
-
-
 Nick = Annotated[str, AfterValidator(_nick)]
 Channel = Annotated[str, AfterValidator(_channel)]
 ServerName = Annotated[str, AfterValidator(_server)]
-Secret = Annotated[
-    Any,
-    AfterValidator(_secret),
-    WithJsonSchema(
-        {"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]},
-    ),
-]
 
 
 class ChannelEntry(Strict):
@@ -162,23 +144,3 @@ def room_of(url: str) -> tuple[str, str] | None:
         return None
     network, _, channel = url.removeprefix(ROOM_SCHEME).partition("/")
     return network, channel
-
-
-def lacking(data: Any, known: Any) -> Iterator[tuple[Key, str]]:
-    """Secrets that chats name and nobody defined. `data` is what stands under `chat`."""
-    for key, value in _secrets(data, ("chat",)):
-        if value not in known:
-            yield key, f"the secret {value} is not defined under secrets"
-
-
-def _secrets(data: Any, key: Key) -> Iterator[tuple[Key, str]]:
-    pairs: list[tuple[str | int, Any]] = []
-    if isinstance(data, dict):
-        pairs = list(data.items())
-        if list(data) == ["secret"] and isinstance(data["secret"], str):
-            yield key, data["secret"]
-            return
-    elif isinstance(data, list):
-        pairs = list(enumerate(data))
-    for name, value in pairs:
-        yield from _secrets(value, (*key, name))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.positions import Key
+from shiphorn.config.secret_refs import SECRET_JSON, Secret, secret
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob, Patience, Text
 from shiphorn.model.forge import REPORTED, Forge, ForgeKind
@@ -16,25 +17,10 @@ from shiphorn.model.settings import SecretRef
 
 PUBLIC = {ForgeKind.GITHUB: "https://github.com", ForgeKind.GITLAB: "https://gitlab.com"}
 """Where a forge is when nothing else is said."""
-_SECRET = {
-    "type": "object",
-    "properties": {"secret": {"type": "string"}},
-    "required": ["secret"],
-    "additionalProperties": False,
-}
-
-
-def _secret(value: Any) -> SecretRef:
-    match value:
-        case {"secret": str(name), **rest} if not rest and name:
-            return SecretRef(name)
-        case _:
-            # What stands there may be the secret itself, so that it is not repeated.
-            raise ValueError("it has to be {secret: NAME}, with the secret under secrets")
 
 
 def _secrets(value: Any) -> list[SecretRef]:
-    return [_secret(one) for one in (value if isinstance(value, list) else [value])]
+    return [secret(one) for one in (value if isinstance(value, list) else [value])]
 
 
 def _address(text: str) -> str:
@@ -48,11 +34,10 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
-Secret = Annotated[Any, AfterValidator(_secret), WithJsonSchema(_SECRET)]
 Secrets = Annotated[
     Any,
     BeforeValidator(_secrets),
-    WithJsonSchema({"anyOf": [_SECRET, {"type": "array", "items": _SECRET}]}),
+    WithJsonSchema({"anyOf": [SECRET_JSON, {"type": "array", "items": SECRET_JSON}]}),
 ]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -123,25 +108,12 @@ def well_known() -> list[Forge]:
     return [Forge(str(kind), kind, url, _api(kind, url), poll_seconds=0) for kind, url in PUBLIC.items()]
 
 
-def lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
-    """What is wrong with forges as a whole: names that are not theirs, secrets that nobody defined."""
-    forges, secrets = data.get("forges"), data.get("secrets")
-    known = secrets if isinstance(secrets, dict) else {}
-    found: list[tuple[Key, str]] = []
-    for name, entry in forges.items() if isinstance(forges, dict) else ():
-        if name == REPORTED:
-            found.append(
-                (("forges", name), f"{REPORTED} is what people report themselves: name it otherwise")
-            )
-        if not isinstance(entry, dict):
-            continue
-        for key in ("token", "webhook"):
-            value = entry.get(key)
-            for one in value if isinstance(value, list) else [value]:
-                secret = str(one.get("secret", "")) if isinstance(one, dict) else ""
-                if secret and secret not in known:
-                    found.append((("forges", name, key), f"the secret {secret} is not defined under secrets"))
-    return found
+def problems(data: dict[str, Any]) -> list[tuple[Key, str]]:
+    """What is wrong with forges as a whole: a name that is not theirs."""
+    forges = data.get("forges")
+    if not isinstance(forges, dict) or REPORTED not in forges:
+        return []
+    return [(("forges", REPORTED), f"{REPORTED} is what people report themselves: name it otherwise")]
 
 
 def _api(kind: ForgeKind, url: str) -> str:

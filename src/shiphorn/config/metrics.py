@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from shiphorn.config.positions import Key
+from shiphorn.config.secret_refs import Secret
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Duration, Text
-from shiphorn.model.settings import SecretRef
 
 PLACEHOLDERS = ("app", "environment", "what")
-_ENTRIES = (("graphite", "authorization"), ("grafana", "token"))
-"""Where a secret may stand."""
 
 
 def _address(text: str) -> str:
@@ -64,22 +60,8 @@ def _whole_names(text: str) -> str:
     return text
 
 
-def _secret(value: Any) -> SecretRef:
-    match value:
-        case {"secret": str(name), **rest} if not rest:
-            return SecretRef(name)
-        case _:
-            # What stands there may be secret, so that it is not repeated.
-            raise ValueError("it has to be {secret: NAME}")
-
-
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-Secret = Annotated[
-    Any,
-    AfterValidator(_secret),
-    WithJsonSchema({"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]}),
-]
 
 
 class GraphiteEntry(Strict):
@@ -153,13 +135,3 @@ class MetricsEntry(Strict):
     every: Duration = Field(
         60.0, ge=10, description="How often totals, hosts and the DORA figures are sent as they stand."
     )
-
-
-def lacking(metrics: Any, known: Any) -> Iterator[tuple[Key, str]]:
-    """Secrets that `metrics` names and nobody defined, of a file that may be wrong in any way."""
-    for name, key in _ENTRIES:
-        entry = metrics.get(name) if isinstance(metrics, dict) else None
-        value = entry.get(key) if isinstance(entry, dict) else None
-        secret = str(value.get("secret", "")) if isinstance(value, dict) else ""
-        if secret and secret not in known:
-            yield ("metrics", name, key), f"the secret {secret} is not defined under secrets"

@@ -18,18 +18,16 @@ from pydantic import Field, ValidationError, model_validator
 from shiphorn.config import forges as forge_entries
 from shiphorn.config import whole
 from shiphorn.config.bots import DiscordEntry, MattermostEntry, SlackEntry
-from shiphorn.config.bots import lacking as lacking_of_notifiers
 from shiphorn.config.chat import ChatEntry
-from shiphorn.config.chat import lacking as lacking_in_chat
 from shiphorn.config.forges import ForgeEntry
 from shiphorn.config.hours import MomentName, QuietEntry
 from shiphorn.config.load import Config, SecretSource, load_data, source
 from shiphorn.config.metrics import MetricsEntry
-from shiphorn.config.metrics import lacking as lacking_of_metrics
 from shiphorn.config.positions import Key, Positions, read
 from shiphorn.config.problems import problems_error, told
 from shiphorn.config.schema import Commands, Environment, Overrides, SecretEntry
-from shiphorn.config.sources import SourceEntry, lacking_secrets
+from shiphorn.config.secret_refs import lacking
+from shiphorn.config.sources import SourceEntry
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Duration, Glob, Name, Patience, ServiceUrl, Text, Variable
 from shiphorn.errors import ConfigError
@@ -37,6 +35,8 @@ from shiphorn.model.forge import Forge
 from shiphorn.model.notices import Audience, Moment, Severity, Updates
 
 FILE_NAME = "shiphorn.yml"
+_NAMING_SECRETS = ("notifiers", "forges", "chat", "metrics", "sources")
+"""Keys below which secrets are named; those of `env` are looked at with the rest."""
 _HOST_LISTS = ("hosts", "inventory", "regions")
 _PATHS = ("identity_file", "known_hosts", "config")
 
@@ -253,19 +253,11 @@ def load(path: Path) -> ServiceConfig:
         model = ServiceFile.model_validate(data)
     except ValidationError as error:
         found = [*told(error, ServiceFile), *found]
-    found += _lacking(data) + lacking_secrets(data) + forge_entries.lacking(data)
-    found += [*lacking_in_chat(data.get("chat"), data.get("secrets") or {})]
+    found += forge_entries.problems(data) + lacking(data, *_NAMING_SECRETS)
     if found:
         raise problems_error(found, positions, path)
     _anchor(data, path.parent)
     return ServiceConfig(path, model, data, positions)
-
-
-def _lacking(data: dict[str, Any]) -> list[tuple[Key, str]]:
-    """Secrets that notifiers and metrics name and nobody defined."""
-    notifiers, secrets = data.get("notifiers"), data.get("secrets")
-    known = secrets if isinstance(secrets, dict) else {}
-    return [*lacking_of_notifiers(notifiers, known), *lacking_of_metrics(data.get("metrics"), known)]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

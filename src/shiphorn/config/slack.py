@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from shiphorn.config.bots import SLACK_API
-from shiphorn.config.metrics import Secret, WebAddress
+from shiphorn.config.metrics import WebAddress
+from shiphorn.config.secret_refs import Secret
 from shiphorn.config.strict import Strict
 from shiphorn.config.values import Glob
 from shiphorn.model.chat import Shown

@@ -11,21 +11,18 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    WithJsonSchema,
     model_validator,
 )
 
 from shiphorn.config.near import near
 from shiphorn.config.positions import Key
+from shiphorn.config.secret_refs import Secret, lacking
 from shiphorn.config.values import Name, Text
 from shiphorn.errors import ConfigError
 from shiphorn.model.health import METRICS, Check
 from shiphorn.model.settings import SecretRef
-
-_SIGNS_IN = ("token", "user", "password")
 
 
 def is_url(text: str) -> bool:
@@ -46,22 +43,8 @@ def _source(text: str) -> str:
     return _base(text) if is_url(text) else text
 
 
-def _secret(value: Any) -> SecretRef:
-    match value:
-        case {"secret": str(name), **rest} if not rest and name:
-            return SecretRef(name)
-        case _:
-            # What stands there may be secret, so that it is not repeated.
-            raise ValueError("it has to be {secret: NAME}, with the secret defined under `secrets`")
-
-
 BaseUrl = Annotated[Text, AfterValidator(_base)]
 SourceName = Annotated[Text, AfterValidator(_source)]
-Secret = Annotated[
-    Any,
-    BeforeValidator(_secret),
-    WithJsonSchema({"type": "object", "properties": {"secret": {"type": "string"}}, "required": ["secret"]}),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +123,7 @@ def problems(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
         for name, entry in entries.items()
         if isinstance(entry, dict)
     }
-    found = lacking_secrets(data)
+    found = lacking(data, "sources")
     for place, check in _checks(data, ()):
         kind = next((kind for kind in METRICS if kind in check), None)
         wanted = check.get("source", "")
@@ -150,23 +133,6 @@ def problems(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
         if problem:
             found.append(((*place, "source") if wanted else (*place, str(kind)), problem))
     return found
-
-
-def lacking_secrets(data: Mapping[str, Any]) -> list[tuple[Key, str]]:
-    """Secrets that sources name and nobody defined."""
-    entries, secrets = data.get("sources"), data.get("secrets")
-    known = secrets if isinstance(secrets, dict) else {}
-    named = [
-        (("sources", name, key), entry[key]["secret"])
-        for name, entry in (entries.items() if isinstance(entries, dict) else ())
-        for key in _SIGNS_IN
-        if isinstance(entry, dict) and isinstance(entry.get(key), dict) and "secret" in entry[key]
-    ]
-    return [
-        (key, f"the secret {secret} is not defined under secrets")
-        for key, secret in named
-        if str(secret) not in ("", *known)
-    ]
 
 
 def _problem(kind: str, wanted: str, kinds: Mapping[str, str]) -> str:
