@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from shiphorn.demo.project import free_port
 from tests.programs import program
 
 WAIT_SECONDS = 20.0
@@ -82,13 +83,6 @@ saslserv {{ nick = "SaslServ"; user = "SaslServ"; host = "services.test"; real =
 crypto {{ pbkdf2v2_rounds = 10000; }};
 general {{ stop_commits; commit_interval = 5; }};
 """
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def certificate(folder: Path) -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from shiphorn.adapters.check_http import HttpChecker
 from shiphorn.adapters.check_tcp import TcpChecker
+from shiphorn.demo.project import free_port
 from shiphorn.model.health import Check, Kind, Tried, Verdict
 from tests.little_web import Web
 
@@ -26,12 +27,6 @@ async def http() -> AsyncIterator[HttpChecker]:
 
 def check(url: str, **more: object) -> Check:
     return Check(Kind.HTTP, url, url, **more)  # type: ignore[arg-type]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def said(tried: Tried) -> tuple[Verdict, str]:
