@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -10,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,30 @@ def test_a_deploy_looks_and_ends_as_it_does_on_one_machine(ada: Laptop, alone: L
     assert there[0] == "Deploying shop to staging #N by SOMEBODY"
     assert there[6] == "✓ probe T s eu 2/2 us 2/2 ap 2/2"
     assert there[-1] == "Deployed shop ID to staging: 6 hosts in T s, switched within T ms, release ID"
+
+
+def test_the_horn_sounds_in_a_terminal_where_the_environment_wants_it(ada: Laptop) -> None:
+    heard, programs = ada.folder / "heard", ada.folder / "programs"
+    programs.mkdir()
+    (programs / "paplay").write_text(f'#!/bin/sh\nhead -c 4 "${{1:-/dev/stdin}}" >>{heard}\n')
+    (programs / "paplay").chmod(0o755)
+    env = ada.env | {"PATH": f"{programs}:{ada.env['PATH']}", "TERM": "xterm"}
+    for arguments in (
+        ["rollback", "staging"],
+        ["rollback", "production", "--mute"],
+        ["deploy", "production"],
+    ):
+        assert not heard.exists()
+        outside, inside = pty.openpty()
+        process = subprocess.Popen(
+            [HORN, *arguments, "--yes"], cwd=ada.folder, env=env, stdin=inside, stdout=inside, stderr=inside
+        )
+        os.close(inside)
+        with os.fdopen(outside, "rb", buffering=0) as terminal, suppress(OSError):
+            while terminal.read(4096):
+                pass
+        process.wait(60)
+    assert heard.read_text() == "RIFF"
 
 
 def test_json_has_the_same_keys_as_on_one_machine(ada: Laptop, alone: Laptop) -> None:

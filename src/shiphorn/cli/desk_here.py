@@ -318,27 +318,26 @@ async def ship(
     config: Config, order: Order, console: Console | None, *, mute: bool, wait: bool = True
 ) -> Ended:
     """Carry out an order in front of a person: how it ended."""
-    import asyncio  # noqa: PLC0415
-
+    from shiphorn.cli.horn import sounding  # noqa: PLC0415
     from shiphorn.cli.progress import progress_to  # noqa: PLC0415
     from shiphorn.model.locks import Scope  # noqa: PLC0415
     from shiphorn.service.hosts.fleet import listed  # noqa: PLC0415
     from shiphorn.wiring import open_shipping, open_world  # noqa: PLC0415
 
     environment = config.environment(order.environment)
-    horn = asyncio.create_task(sound()) if environment.sound and not mute and sys.stdout.isatty() else None
     with progress_to(console) as tell:
         ahead = listed(config, order.environment, order.selection)
-        async with open_world(tell, ahead) as world, open_shipping(world) as shipping:
+        async with (
+            sounding(wanted=environment.sound and not mute),
+            open_world(tell, ahead) as world,
+            open_shipping(world) as shipping,
+        ):
             record = shipping.record(config, order, wait=wait)
             facts = {"ref": order.ref, "hosts": str(order.selection), "forced": order.forced}
             scope = Scope(order.app, order.environment)
             _audit(world.store, order.actor, str(order.kind), scope, order.forced, deploy=record.id, **facts)
             ended = await _with_interrupts(shipping, record, shipping.run(record))
-            result = Ended(ended, world.store.hosts.of_deploy(ended.id))
-    if horn is not None:
-        await horn
-    return result
+            return Ended(ended, world.store.hosts.of_deploy(ended.id))
 
 
 async def status(config: Config, environment: str, selected: Selection) -> EnvironmentStatus:
@@ -348,15 +347,6 @@ async def status(config: Config, environment: str, selected: Selection) -> Envir
 
     async with open_world(lambda _: None) as world:
         return await ask(world, config, environment, selected)
-
-
-async def sound() -> None:
-    """Sound the horn, if this machine can."""
-    import asyncio  # noqa: PLC0415
-
-    from shiphorn.adapters.sound import horn_wave, play  # noqa: PLC0415
-
-    await play(await asyncio.to_thread(horn_wave))
 
 
 async def _plan(config: Config, order: Order) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from shiphorn.cli.answers import Checked, Ended, Kept, Place, Printed, Unlocked
 from shiphorn.cli.approving_there import ApprovesThere
 from shiphorn.cli.endpoints_there import EndpointsThere
 from shiphorn.cli.following import follow, give
+from shiphorn.cli.horn import sounding
 from shiphorn.cli.services import SignedIn
 from shiphorn.cli.wire import Talk, Wire, made, part
 from shiphorn.config.layers import Explained
@@ -94,9 +96,19 @@ class There(ApprovesThere, EndpointsThere):
         now = made(EnvironmentStatus, self._wire.get(path, **_selection(selected)))
         return what_lacks(self.app, now, self.actor)
 
-    def ship(self, order: Order, console: Console | None, *, mute: bool, wait: bool) -> Ended:  # noqa: ARG002
+    def ship(self, order: Order, console: Console | None, *, mute: bool, wait: bool) -> Ended:
         """Give an order, and follow it."""
-        return terminal.run(give(self._wire, _ordered(order) | {"wait": wait}, console))
+
+        async def aloud() -> Ended:
+            async with sounding(wanted=not mute and sys.stdout.isatty() and self._sounds(order)):
+                return await give(self._wire, _ordered(order) | {"wait": wait}, console)
+
+        return terminal.run(aloud())
+
+    def _sounds(self, order: Order) -> bool:
+        """Whether the horn sounds for a deploy there, and for who orders it."""
+        found = self._wire.get(f"/apps/{part(order.app)}")
+        return order.environment in found["sounding"] and not self._wire.get("/me")["muted"]
 
     def converge(self, environment: str, selected: Selection, console: Console | None) -> list[Ended]:
         """Order what hosts lack, and follow it."""

@@ -24,12 +24,16 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app: where its code comes from, and the environments of it that the caller sees."""
+    """An app: where its code comes from, and the environments of it that the caller sees.
+
+    `sounding` are those whose deploys sound the horn.
+    """
 
     app: str
     repo: str
     branch: str
     environments: Sequence[str]
+    sounding: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ def apps(service: Service, caller: Caller) -> list[App]:
 def app(service: Service, caller: Caller, name: str) -> App:
     """One of them. Raises NotFound SH580."""
     config = service.config(caller, name)
-    return App(config.app, without_password(config.repo), config.branch, _seen(config, caller))
+    seen = _seen(config, caller)
+    sounding = [one for one in seen if config.environment(one).sound]
+    return App(config.app, without_password(config.repo), config.branch, seen, sounding)
 
 
 async def hosts(
