@@ -8,6 +8,7 @@ import time
 
 import httpx
 
+from shiphorn.adapters.causes import NO_ANSWER, reason
 from shiphorn.model.health import Check, Tried, Verdict, judge_answer, too_late
 
 BODY_BYTES = 512 * 1024
@@ -39,7 +40,7 @@ class HttpChecker:
         except TimeoutError:
             return too_late(check)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Tried(Verdict.FAIL, reason(error), time.monotonic() - began)
+            return Tried(Verdict.FAIL, reason(error, NO_ANSWER), time.monotonic() - began)
         return judge_answer(check, status, body, time.monotonic() - began)
 
     async def _ask(self, check: Check) -> tuple[int, str]:
@@ -54,19 +55,3 @@ class HttpChecker:
     async def close(self) -> None:
         """As the port says."""
         await self._client.aclose()
-
-
-def reason(error: Exception) -> str:
-    """Why there was no answer, by the innermost cause, whose class or number tells it."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    match cause:
-        case ConnectionRefusedError():
-            return "connection refused"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted: {cause.verify_message}"
-        case OSError() if cause.strerror:
-            return f"no answer: {cause.strerror}"
-        case _:
-            return f"no answer: {str(cause) or type(cause).__name__}"

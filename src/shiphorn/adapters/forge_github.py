@@ -21,7 +21,7 @@ from shiphorn.adapters.forge_http import (
     those,
 )
 from shiphorn.model.forge import Deployment, Forge, Progress
-from shiphorn.model.statuses import BuildState, CommitStatus
+from shiphorn.model.statuses import WORST_FIRST, BuildState, CommitStatus
 
 DESCRIPTION_CHARACTERS = 140
 PAGES = 5
@@ -39,7 +39,6 @@ _PROGRESS = {
     Progress.STOPPED: "error",
     Progress.REPLACED: "inactive",
 }
-_WORST = (BuildState.FAILURE, BuildState.PENDING, BuildState.SUCCESS)
 
 
 class GitHub:
@@ -148,7 +147,7 @@ def together(found: Iterable[CommitStatus | None]) -> list[CommitStatus]:
         if other is None:
             kept[one.context] = one
             continue
-        worst = min(one, other, key=lambda each: _WORST.index(each.state))
+        worst = min(one, other, key=lambda each: WORST_FIRST.index(each.state))
         kept[one.context] = CommitStatus(
             worst.sha,
             "",

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from shiphorn.adapters.causes import reason
 from shiphorn.errors import SourceError
 from shiphorn.model.forge import SHA, Forge
 from shiphorn.model.statuses import BuildState, CommitStatus
@@ -95,7 +96,7 @@ class ForgeClient:
         except TimeoutError:
             raise self._error("SH225", f"did not answer within {TIMEOUT_SECONDS:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise self._error("SH225", f"does not answer: {_reason(error)}") from None
+            raise self._error("SH225", f"does not answer: {reason(error)}") from None
 
     def _read(self, answer: httpx.Response, body: bytes) -> Any:
         status = answer.status_code
@@ -228,18 +229,3 @@ def _said(body: bytes) -> str:
         return plain(body[:200].decode(errors="replace"), 200) or "no reason given"
     said = part(found, "message") or part(found, "error_description") or part(found, "error")
     return plain(said if isinstance(said, str) else json.dumps(said), 200) or "no reason given"
-
-
-def _reason(error: Exception) -> str:
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    match cause:
-        case ConnectionRefusedError():
-            return "connection refused"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted: {cause.verify_message}"
-        case OSError() if cause.strerror:
-            return cause.strerror
-        case _:
-            return str(cause) or type(cause).__name__

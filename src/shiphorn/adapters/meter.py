@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from shiphorn.adapters.check_http import reason
+from shiphorn.adapters.causes import NO_ANSWER, reason
 from shiphorn.errors import HostError
 from shiphorn.model.measures import Point, Series
 from shiphorn.ports import Access
@@ -186,7 +186,7 @@ def _said(body: bytes) -> str:
 def _told(error: Exception) -> str:
     # What httpx says of a header that is not valid has its value.
     if isinstance(error, (httpx.HTTPError, OSError)) and not isinstance(error, httpx.LocalProtocolError):
-        return reason(error)
+        return reason(error, NO_ANSWER)
     return "cannot be asked: its URL, or a header, is not valid"
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from shiphorn.config.positions import Key
 from shiphorn.config.secret_refs import SECRET_JSON, Secret, secret
 from shiphorn.config.strict import Strict
-from shiphorn.config.values import Glob, Patience, Text
+from shiphorn.config.values import Glob, Patience, Text, is_web
 from shiphorn.model.forge import REPORTED, Forge, ForgeKind
 from shiphorn.model.settings import SecretRef
 
@@ -24,12 +23,7 @@ def _secrets(value: Any) -> list[SecretRef]:
 
 
 def _address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or re.search(r"[\s?#@]", text):
+    if not is_web(text) or re.search(r"[\s?#@]", text):
         raise ValueError("it has to be an address such as https://git.example.com")
     return text.rstrip("/")
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from shiphorn.config.secret_refs import Secret
 from shiphorn.config.strict import Strict
-from shiphorn.config.values import Duration, Text
+from shiphorn.config.values import Duration, Text, is_web
 
 PLACEHOLDERS = ("app", "environment", "what")
 
@@ -23,13 +23,9 @@ def _address(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or any(sign <= " " or sign == "\x7f" for sign in text):
+    if not is_web(text) or any(sign <= " " or sign == "\x7f" for sign in text):
         raise ValueError("it has to be a URL that begins with https:// or http://")
+    parts = urlsplit(text)
     if parts.username or parts.password:
         raise ValueError("a password does not belong here; name it as a secret")
     return text

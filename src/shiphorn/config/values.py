@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -193,6 +194,15 @@ def _service_url(value: Any) -> str | SecretRef:
         case _:
             # What stands there may be secret, so that it is not repeated.
             raise ValueError("it has to be a URL such as slack://..., or {secret: NAME}")
+
+
+def is_web(text: str) -> bool:
+    """Whether it is a URL of HTTP or HTTPS, with a host and a port that there may be."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _glob(text: str) -> str:

@@ -18,6 +18,9 @@ class BuildState(StrEnum):
     FAILURE = "failure"
 
 
+WORST_FIRST = (BuildState.FAILURE, BuildState.PENDING, BuildState.SUCCESS)
+
+
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
     """What one `context`, such as `ci/build`, says of a commit.
@@ -51,5 +54,4 @@ def repository_key(address: str) -> str:
 def overall(statuses: list[CommitStatus]) -> BuildState | None:
     """What all of them say together: red before pending before green; None when nobody says anything."""
     states = {one.state for one in statuses}
-    order = (BuildState.FAILURE, BuildState.PENDING, BuildState.SUCCESS)
-    return next((state for state in order if state in states), None)
+    return next((state for state in WORST_FIRST if state in states), None)
